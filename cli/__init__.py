@@ -1,0 +1,1 @@
+"""The command-line client of Spareline; it talks only gRPC."""

@@ -1,0 +1,1 @@
+"""The contracts of Spareline and the step that generates code from them."""
