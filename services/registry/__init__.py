@@ -1,0 +1,1 @@
+"""The registry service: organizations, taxonomy, offers and demands, the capacity ledger."""

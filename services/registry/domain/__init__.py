@@ -1,0 +1,1 @@
+"""The rules of the registry: no transport and no store in here."""

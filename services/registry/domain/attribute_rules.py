@@ -1,0 +1,226 @@
+"""When an offered attribute value satisfies an asked one, and whether values fit their attribute.
+
+The rules, exactly. *Offered* and *asked* are values of the same attribute.
+
+========  ================  =====================================================================
+rule      types             holds when
+========  ================  =====================================================================
+at_least  integer           both are whole numbers and offered ≥ asked
+at_most   integer           both are whole numbers and offered ≤ asked
+within    integer           asked lies within offered, ends included; either may be a whole number
+                            n, read as the range (n, n), or a range (low, high)
+one_of    choice, choices   at least one offered choice is among the asked choices
+all_of    choice, choices   every asked choice is among the offered choices
+equals    all               the same whole number, the same yes or no, the same set of choices, or
+                            the same text after trimming and folding of case
+========  ================  =====================================================================
+
+A single choice may be written "abs" or ["abs"]. What is asked but not offered (offered is None)
+never holds: an offer has to say what it can do. What is not asked is not compared. A value of the
+wrong shape never holds; `problems` finds it before it is stored. True and False are not numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from rapidfuzz import fuzz, process
+
+from services.registry.domain.taxonomy_model import Attribute, AttributeType, Rule, Value
+
+Role = Literal["offer", "demand"]
+
+TEXT_LIMIT = 500
+"""Longest text value, in characters."""
+
+RULES_BY_TYPE: Mapping[AttributeType, frozenset[Rule]] = {
+    AttributeType.INTEGER: frozenset({Rule.AT_LEAST, Rule.AT_MOST, Rule.WITHIN, Rule.EQUALS}),
+    AttributeType.CHOICE: frozenset({Rule.ONE_OF, Rule.ALL_OF, Rule.EQUALS}),
+    AttributeType.CHOICES: frozenset({Rule.ONE_OF, Rule.ALL_OF, Rule.EQUALS}),
+    AttributeType.BOOLEAN: frozenset({Rule.EQUALS}),
+    AttributeType.TEXT: frozenset({Rule.EQUALS}),
+}
+"""Which rules make sense for which type of value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a field, and what to change."""
+
+    field: str
+    what: str
+    mend: str
+
+
+def satisfies(attribute: Attribute, offered: Value | None, asked: Value) -> bool:
+    """Say whether `offered` satisfies `asked` by the attribute's rule (see the module)."""
+    if offered is None:
+        return False
+    if attribute.type is AttributeType.INTEGER:
+        return _integers(attribute.rule, offered, asked)
+    if attribute.type in (AttributeType.CHOICE, AttributeType.CHOICES):
+        return _choices(attribute.rule, offered, asked)
+    if attribute.type is AttributeType.BOOLEAN:
+        return isinstance(offered, bool) and isinstance(asked, bool) and offered is asked
+    return isinstance(offered, str) and isinstance(asked, str) and _fold(offered) == _fold(asked)
+
+
+def _integers(rule: Rule, offered: Value, asked: Value) -> bool:
+    have, want = _as_range(offered), _as_range(asked)
+    if have is None or want is None:
+        return False
+    if rule is Rule.WITHIN:
+        return have[0] <= want[0] and want[1] <= have[1]
+    if have[0] != have[1] or want[0] != want[1]:
+        return False
+    if rule is Rule.AT_LEAST:
+        return have[0] >= want[0]
+    if rule is Rule.AT_MOST:
+        return have[0] <= want[0]
+    return have[0] == want[0]
+
+
+def _choices(rule: Rule, offered: Value, asked: Value) -> bool:
+    have, want = _as_choices(offered), _as_choices(asked)
+    if have is None or want is None:
+        return False
+    if rule is Rule.ONE_OF:
+        return not have.isdisjoint(want)
+    if rule is Rule.ALL_OF:
+        return want <= have
+    return have == want
+
+
+def _as_range(value: Value) -> tuple[int, int] | None:
+    """Read a number as the range that holds only it; None for an upside-down or other value."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value, value
+    if isinstance(value, tuple) and len(value) == 2 and all(type(end) is int for end in value):
+        return value if value[0] <= value[1] else None
+    return None
+
+
+def _as_choices(value: Value) -> frozenset[str] | None:
+    if isinstance(value, str):
+        return frozenset((value,))
+    if isinstance(value, list) and all(isinstance(choice, str) for choice in value):
+        return frozenset(value)
+    return None
+
+
+def _fold(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def problems(
+    attributes: Mapping[str, Attribute], values: Mapping[str, Value], role: Role
+) -> list[Problem]:
+    """Check given values against the attributes of a capability.
+
+    An offer must state what is `required_in_offer`; a demand may ask for as little as it likes.
+    """
+    found: list[Problem] = []
+    for key, value in values.items():
+        attribute = attributes.get(key)
+        found += _unknown(key, attributes) if attribute is None else _misfit(attribute, value, role)
+    if role == "offer":
+        found += [
+            Problem(
+                f"attributes.{attribute.key}",
+                f"{attribute.name.en} is missing",
+                f"State {attribute.name.en}: {_wanted(attribute, role)}",
+            )
+            for attribute in attributes.values()
+            if attribute.required_in_offer and attribute.key not in values
+        ]
+    return found
+
+
+def _unknown(key: str, attributes: Mapping[str, Attribute]) -> list[Problem]:
+    nearest = process.extractOne(key, list(attributes), scorer=fuzz.WRatio)
+    if nearest is None:
+        mend = "Leave it out: this capability has no attributes"
+    elif nearest[1] >= 60:
+        mend = f"Did you mean {nearest[0]}? Known attributes: {', '.join(attributes)}"
+    else:
+        mend = f"Use one of: {', '.join(attributes)}"
+    return [Problem(f"attributes.{key}", "the capability has no such attribute", mend)]
+
+
+def _misfit(attribute: Attribute, value: Value, role: Role) -> list[Problem]:
+    """Check one value's shape and limits."""
+    field = f"attributes.{attribute.key}"
+    wrong_type = [
+        Problem(
+            field, f"{attribute.name.en} has the wrong type", f"Give {_wanted(attribute, role)}"
+        )
+    ]
+    if attribute.type is AttributeType.BOOLEAN:
+        return [] if isinstance(value, bool) else wrong_type
+    if attribute.type is AttributeType.TEXT:
+        if not isinstance(value, str):
+            return wrong_type
+        if not value.strip() or len(value) > TEXT_LIMIT:
+            return [
+                Problem(field, "the text is empty or too long", f"Give {_wanted(attribute, role)}")
+            ]
+        return []
+    if attribute.type is AttributeType.INTEGER:
+        return _integer_misfit(attribute, value, role, wrong_type)
+    return _choice_misfit(attribute, value, role, wrong_type)
+
+
+def _integer_misfit(
+    attribute: Attribute, value: Value, role: Role, wrong_type: list[Problem]
+) -> list[Problem]:
+    field = f"attributes.{attribute.key}"
+    if isinstance(value, tuple) and attribute.rule is not Rule.WITHIN:
+        return wrong_type
+    ends = _as_range(value)
+    if ends is None:
+        if isinstance(value, tuple):
+            return [Problem(field, "the range ends before it begins", "Put the lower number first")]
+        return wrong_type
+    if ends[0] < attribute.minimum or ends[1] > attribute.maximum:
+        what = f"{attribute.name.en} is out of range"
+        return [Problem(field, what, f"Give {_wanted(attribute, role)}")]
+    return []
+
+
+def _choice_misfit(
+    attribute: Attribute, value: Value, role: Role, wrong_type: list[Problem]
+) -> list[Problem]:
+    field = f"attributes.{attribute.key}"
+    chosen = _as_choices(value)
+    if not chosen or (len(chosen) > 1 and not _takes_many(attribute, role)):
+        return wrong_type
+    unknown = sorted(chosen - set(attribute.choices))
+    known = ", ".join(attribute.choices)
+    return [
+        Problem(field, f"{choice} is not a choice", f"Use one of: {known}") for choice in unknown
+    ]
+
+
+def _takes_many(attribute: Attribute, role: Role) -> bool:
+    """Say whether several may be given: one machine is of one kind; a buyer may accept several."""
+    return attribute.type is AttributeType.CHOICES or (
+        role == "demand" and attribute.rule is Rule.ONE_OF
+    )
+
+
+def _wanted(attribute: Attribute, role: Role) -> str:
+    """Describe the value that the attribute takes, for a mend."""
+    if attribute.type is AttributeType.BOOLEAN:
+        return "yes or no"
+    if attribute.type is AttributeType.TEXT:
+        return f"a text of 1 to {TEXT_LIMIT} characters"
+    if attribute.type is AttributeType.INTEGER:
+        shape = "a whole number or a range" if attribute.rule is Rule.WITHIN else "a whole number"
+        unit = f" in {attribute.unit}" if attribute.unit else ""
+        return f"{shape}{unit} from {attribute.minimum} to {attribute.maximum}"
+    many = "one or more of" if _takes_many(attribute, role) else "one of"
+    return f"{many}: {', '.join(attribute.choices)}"
