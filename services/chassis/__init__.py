@@ -1,0 +1,1 @@
+"""Runtime plumbing that every service shares; it knows no noun of the market."""

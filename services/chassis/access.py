@@ -1,0 +1,192 @@
+"""Who calls, and whether the rule that an RPC declares in its proto lets them."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+
+from services.chassis.errors import InvalidArgument, PermissionDenied, Unauthenticated, Violation
+from spareline.errors.v1 import reason_pb2
+from spareline.options.v1 import options_pb2
+
+Kind = Literal["anonymous", "member", "apiKey", "service"]
+Role = Literal["", "owner", "trader", "viewer", "operator", "service"]
+ROLES = frozenset({"owner", "trader", "viewer", "operator", "service"})
+
+# Asked as (platform, organization): has the organization delegated to the platform?
+Delegations = Callable[[str, str], Awaitable[bool]]
+
+_ORGANIZATIONS = "organizations/"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The caller: ``organization`` is a resource name, or empty for a service."""
+
+    subject: str
+    kind: Kind
+    organization: str
+    role: Role
+    scopes: frozenset[str]
+
+
+ANONYMOUS = Principal("", "anonymous", "", "", frozenset())
+
+_current: ContextVar[Principal] = ContextVar("principal", default=ANONYMOUS)
+
+
+def current() -> Principal:
+    """Return the caller of the RPC being answered; ``ANONYMOUS`` outside of one."""
+    return _current.get()
+
+
+def become(principal: Principal) -> None:
+    """Make the principal the caller for the rest of the present task."""
+    _current.set(principal)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The access rule of one RPC, as its proto declares it."""
+
+    public: bool
+    roles: frozenset[str]
+    organization_field: str
+    write: bool
+
+
+class Access:
+    """The rules of all RPCs of some services, found by the path of the RPC."""
+
+    def __init__(self, services: Iterable[ServiceDescriptor]) -> None:
+        """Read the rules. Raises ValueError naming each RPC whose rule is missing or wrong."""
+        self._rules: dict[str, Rule] = {}
+        wrong: list[str] = []
+        for service in services:
+            for method in service.methods:
+                path = f"/{service.full_name}/{method.name}"
+                try:
+                    self._rules[path] = _declared(method)
+                except ValueError as error:
+                    wrong.append(f"{path}: {error}")
+        if wrong:
+            raise ValueError("access rules: " + "; ".join(wrong))
+
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """All rules by the path of their RPC (``/package.Service/Method``)."""
+        return self._rules
+
+    def rule(self, path: str) -> Rule | None:
+        """Return the rule of an RPC, or None when no such RPC is served."""
+        return self._rules.get(path)
+
+
+def _declared(method: MethodDescriptor) -> Rule:
+    options = method.GetOptions()
+    if not options.HasExtension(options_pb2.access):
+        raise ValueError("declares no (spareline.options.v1.access)")
+    access = options.Extensions[options_pb2.access]
+    roles = frozenset(access.roles)
+    if unknown := roles - ROLES:
+        raise ValueError(f"names unknown roles {sorted(unknown)}")
+    if access.public and (roles or access.organization_field):
+        raise ValueError("is public and yet names roles or an organization")
+    _check_path(method, access.organization_field)
+    return Rule(access.public, roles, access.organization_field, access.write)
+
+
+def _check_path(method: MethodDescriptor, dotted: str) -> None:
+    message = method.input_type
+    for part in dotted.split(".") if dotted else ():
+        field = message.fields_by_name.get(part) if message is not None else None
+        if field is None:
+            raise ValueError(f"names the field {dotted}, which the request does not have")
+        message = field.message_type
+
+
+def require_role(principal: Principal, rule: Rule) -> None:
+    """Check the caller against a rule, but for the organization.
+
+    Raises Unauthenticated without a token, PermissionDenied (ROLE_MISSING, SCOPE_MISSING).
+    """
+    if rule.public:
+        return
+    if principal.kind == "anonymous":
+        raise Unauthenticated(reason_pb2.REASON_UNAUTHENTICATED, "Sign in, or send a token")
+    if rule.roles and principal.role not in rule.roles:
+        raise PermissionDenied(
+            reason_pb2.REASON_ROLE_MISSING,
+            f"This needs one of the roles: {', '.join(sorted(rule.roles))}",
+            metadata={"role": principal.role},
+        )
+    if rule.write and "write" not in principal.scopes:
+        raise PermissionDenied(
+            reason_pb2.REASON_SCOPE_MISSING, "This needs a token with the scope: write"
+        )
+
+
+async def require_organization(
+    principal: Principal, organization: str, *, write: bool, delegations: Delegations
+) -> None:
+    """Check that the caller may act for (or, with ``write`` false, read) an organization.
+
+    Its own members and keys may, a platform that it has delegated to, a service, and an
+    operator to read. Raises PermissionDenied (ORGANIZATION_FORBIDDEN).
+    """
+    if principal.role == "service":
+        return
+    if principal.organization:
+        if principal.organization == organization:
+            return
+        if principal.role == "operator" and not write:
+            return
+        if await delegations(principal.organization, organization):
+            return
+    raise PermissionDenied(
+        reason_pb2.REASON_ORGANIZATION_FORBIDDEN,
+        "This belongs to an organization that you do not act for",
+    )
+
+
+async def require_request(
+    principal: Principal, rule: Rule, request: Message, delegations: Delegations
+) -> None:
+    """Check the organization that a request names in the field which its rule points to.
+
+    Raises PermissionDenied (ORGANIZATION_FORBIDDEN), InvalidArgument (FIELD_INVALID) when
+    the field names no organization.
+    """
+    if not rule.organization_field:
+        return
+    value = _value_at(request, rule.organization_field)
+    organization = organization_of(value)
+    if organization:
+        await require_organization(
+            principal, organization, write=rule.write, delegations=delegations
+        )
+        return
+    wrong = Violation(
+        rule.organization_field,
+        f"{rule.organization_field} names no organization",
+        "Begin it with organizations/{organization}",
+    )
+    raise InvalidArgument(reason_pb2.REASON_FIELD_INVALID, wrong.description, violations=[wrong])
+
+
+def organization_of(name: str) -> str:
+    """Return the organization that a resource name begins with, or the empty string."""
+    if not name.startswith(_ORGANIZATIONS):
+        return ""
+    identity = name[len(_ORGANIZATIONS) :].split("/", 1)[0]
+    return _ORGANIZATIONS + identity if identity else ""
+
+
+def _value_at(request: Message, dotted: str) -> str:
+    value: Any = request
+    for part in dotted.split("."):
+        value = getattr(value, part)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,298 @@
+"""Documents of aggregates: state, events and answers change together in one atomic write.
+
+Each document carries ``revision`` (compared and set by every write), ``outbox`` with
+``pending`` (events not yet relayed), ``requests`` (the newest answers, for replay) and
+``writes`` (ids of the newest writes). The last tells, after a lost connection, whether a
+write of unknown outcome took effect: so a retry never applies one twice.
+"""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+from pymongo.errors import BulkWriteError, ConnectionFailure
+
+from services.chassis.errors import FailedPrecondition, Unavailable
+from services.chassis.mongo import Collection, DuplicateKey
+from spareline.errors.v1 import reason_pb2
+from spareline.options.v1 import options_pb2
+
+Document = dict[str, Any]
+T = TypeVar("T")
+
+ANSWERS_KEPT = 16
+WRITES_KEPT = 8
+BATCH = 1000
+ATTEMPTS = 7  # with growing pauses: about 6 s in all
+
+_DUPLICATE_CODE = 11000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event to be relayed once the write that carries it is done."""
+
+    subject: str
+    payload: bytes
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @classmethod
+    def of(cls, message: Message) -> "Event":
+        """Return the event of a message, on the subject that its proto declares."""
+        options = message.DESCRIPTOR.GetOptions()
+        subject: str = options.Extensions[options_pb2.subject]
+        if not subject:
+            raise ValueError(f"{message.DESCRIPTOR.full_name} declares no subject")
+        return cls(subject, message.SerializeToString())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request was answered with, to be replayed when it is repeated."""
+
+    request_id: str
+    digest: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """A document to insert (its ``_id`` set), with its events and answer."""
+
+    document: Document
+    events: Sequence[Event] = ()
+    answer: Answer | None = None
+
+
+def request_digest(request: Message) -> str:
+    """Return the digest by which a repeated request is told from another one with its id."""
+    body = request.SerializeToString(deterministic=True)
+    return hashlib.sha256(request.DESCRIPTOR.full_name.encode() + b"\n" + body).hexdigest()
+
+
+def stored_answer(document: Document | None, request_id: str, digest: str) -> bytes | None:
+    """Return the answer that the request got before, or None when it is new.
+
+    Raises FailedPrecondition (REQUEST_ID_REUSED) when the id was used for another request.
+    """
+    if not request_id or document is None:
+        return None
+    for stored in document.get("requests", ()):
+        if stored["id"] == request_id:
+            if stored["digest"] != digest:
+                raise FailedPrecondition(
+                    reason_pb2.REASON_REQUEST_ID_REUSED,
+                    "This request_id was used for another request; make a new one",
+                )
+            return bytes(stored["answer"])
+    return None
+
+
+def etag(document: Document) -> str:
+    """Return the etag of a document's present revision."""
+    return f'"{document["revision"]}"'
+
+
+class Aggregates:
+    """The documents of one kind of aggregate, in one collection."""
+
+    def __init__(self, collection: Collection, notify: Callable[[], None] = lambda: None) -> None:
+        """``notify`` is called after each write that carries events (``Relay.wake``)."""
+        self.collection = collection
+        self._notify = notify
+
+    async def ensure_indexes(self) -> None:
+        """Create the index that the relay finds its work by."""
+        await self.collection.create_index("pending")
+
+    async def get(self, name: str) -> Document | None:
+        """Return a document by its resource name."""
+        return await self.collection.find_one({"_id": name})
+
+    async def get_many(self, names: Sequence[str]) -> dict[str, Document]:
+        """Return the documents that exist, by their names."""
+        found: dict[str, Document] = {}
+        for start in range(0, len(names), BATCH):
+            cursor = self.collection.find({"_id": {"$in": list(names[start : start + BATCH])}})
+            async for document in cursor:
+                found[document["_id"]] = document
+        return found
+
+    async def insert(
+        self, document: Document, events: Sequence[Event] = (), answer: Answer | None = None
+    ) -> None:
+        """Insert a document at revision 1.
+
+        Raises DuplicateKey when its name (or a unique value of it) is taken, Unavailable
+        when the store stays away.
+        """
+        [inserted] = await self.insert_many([New(document, events, answer)])
+        if not inserted:
+            raise DuplicateKey(f"taken: {document['_id']}", _DUPLICATE_CODE)
+
+    async def insert_many(self, news: Sequence[New]) -> list[bool]:
+        """Insert documents in batches; per item True, or False when its name is taken.
+
+        Within one call the first of two items with the same name wins. Raises Unavailable
+        when the store stays away: some items may then be stored.
+        """
+        write = uuid.uuid4().hex
+        results: list[bool] = []
+        for start in range(0, len(news), BATCH):
+            batch = [
+                _complete(new, f"{write}.{start + i}")
+                for i, new in enumerate(news[start : start + BATCH])
+            ]
+            results += await self._insert_batch(batch)
+        if any(new.events for new in news):
+            self._notify()
+        return results
+
+    async def _insert_batch(self, batch: list[Document]) -> list[bool]:
+        repeated = False
+
+        async def attempt() -> list[bool]:
+            nonlocal repeated
+            again, repeated = repeated, True
+            try:
+                if len(batch) == 1:
+                    await self.collection.insert_one(batch[0])
+                else:
+                    await self.collection.insert_many(batch, ordered=False)
+            except DuplicateKey:
+                refused = {0}
+            except BulkWriteError as error:
+                refused = _duplicates(error)
+            else:
+                return [True] * len(batch)
+            # On a repetition the one that took the name may be we ourselves.
+            ours = await self._written(batch, refused) if again else set()
+            return [i not in refused or i in ours for i in range(len(batch))]
+
+        return await _persist(attempt)
+
+    async def _written(self, batch: list[Document], indexes: set[int]) -> set[int]:
+        stored = await self.get_many([batch[i]["_id"] for i in indexes])
+        return {
+            i
+            for i in indexes
+            if batch[i]["writes"][0] in stored.get(batch[i]["_id"], {}).get("writes", ())
+        }
+
+    async def compare_and_set(
+        self,
+        name: str,
+        revision: int,
+        set_fields: Mapping[str, Any],
+        events: Sequence[Event] = (),
+        answer: Answer | None = None,
+        *,
+        unset: Sequence[str] = (),
+    ) -> bool:
+        """Set fields (dotted paths allowed) if the document is still at that revision.
+
+        Returns False, with nothing changed, when it is not, or does not exist. Raises
+        Unavailable when the store stays away: the outcome is then unknown.
+        """
+        write = uuid.uuid4().hex
+        change = _change(revision, set_fields, events, answer, unset, write)
+        repeated = False
+
+        async def attempt() -> bool:
+            nonlocal repeated
+            again, repeated = repeated, True
+            result = await self.collection.update_one({"_id": name, "revision": revision}, change)
+            if result.modified_count or not again:
+                return bool(result.modified_count)
+            found = await self.collection.find_one({"_id": name}, {"writes": 1}) or {}
+            return write in found.get("writes", ())
+
+        done = await _persist(attempt)
+        if done and events:
+            self._notify()
+        return done
+
+
+async def _persist(attempt: Callable[[], Awaitable[T]]) -> T:
+    pause = 0.1
+    for remaining in range(ATTEMPTS - 1, -1, -1):
+        try:
+            return await attempt()
+        except ConnectionFailure as error:
+            if not remaining:
+                raise Unavailable(
+                    reason_pb2.REASON_UNAVAILABLE, "The store is not to be reached; try again"
+                ) from error
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 2.0)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _complete(new: New, write: str) -> Document:
+    return {
+        **new.document,
+        "revision": 1,
+        "outbox": [_outbox_entry(event) for event in new.events],
+        "pending": bool(new.events),
+        "requests": [_stored(new.answer)] if _replayable(new.answer) else [],
+        "writes": [write],
+    }
+
+
+def _change(
+    revision: int,
+    set_fields: Mapping[str, Any],
+    events: Sequence[Event],
+    answer: Answer | None,
+    unset: Sequence[str],
+    write: str,
+) -> Document:
+    fields: Document = {**set_fields, "revision": revision + 1}
+    push: Document = {"writes": {"$each": [write], "$slice": -WRITES_KEPT}}
+    if events:
+        fields["pending"] = True
+        push["outbox"] = {"$each": [_outbox_entry(event) for event in events]}
+    if _replayable(answer):
+        push["requests"] = {"$each": [_stored(answer)], "$slice": -ANSWERS_KEPT}
+    change: Document = {"$set": fields, "$push": push}
+    if unset:
+        change["$unset"] = dict.fromkeys(unset, "")
+    return change
+
+
+def _replayable(answer: Answer | None) -> bool:
+    return answer is not None and bool(answer.request_id)
+
+
+def _stored(answer: Answer | None) -> Document:
+    assert answer is not None
+    return {
+        "id": answer.request_id,
+        "digest": answer.digest,
+        "answer": answer.payload,
+        "time": datetime.now(UTC),
+    }
+
+
+def _outbox_entry(event: Event) -> Document:
+    return {
+        "id": event.id,
+        "subject": event.subject,
+        "payload": event.payload,
+        "time": datetime.now(UTC),
+    }
+
+
+def _duplicates(error: BulkWriteError) -> set[int]:
+    details: Any = error.details
+    refused = details.get("writeErrors", ())
+    if any(found["code"] != _DUPLICATE_CODE for found in refused) or details.get(
+        "writeConcernErrors"
+    ):
+        raise error
+    return {int(found["index"]) for found in refused}

@@ -1,0 +1,63 @@
+"""Opaque page tokens that are bound to the request they continue."""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.message import Message
+
+from services.chassis.errors import InvalidArgument, Violation
+from spareline.errors.v1 import reason_pb2
+
+_PAGING_FIELDS = ("page_token", "page_size")
+
+
+def bound_to(request: Message) -> str:
+    """Return what binds a token to a list request: all its fields but those of the page."""
+    copy = type(request)()
+    copy.CopyFrom(request)
+    for field in _PAGING_FIELDS:
+        if field in copy.DESCRIPTOR.fields_by_name:
+            copy.ClearField(field)
+    name: str = copy.DESCRIPTOR.full_name
+    return f"{name}:{copy.SerializeToString(deterministic=True).hex()}"
+
+
+def _digest(filter_: str, body: str) -> str:
+    return hashlib.sha256(f"{filter_}\n{body}".encode()).hexdigest()[:16]
+
+
+def encode(fields: Mapping[str, Any], filter_: str) -> str:
+    """Return a token that carries the fields (JSON values: where the next page starts)."""
+    body = json.dumps(dict(fields), separators=(",", ":"), sort_keys=True)
+    return base64.urlsafe_b64encode((_digest(filter_, body) + body).encode()).decode().rstrip("=")
+
+
+def decode(token: str, filter_: str) -> dict[str, Any]:
+    """Return the fields of a token; an empty token (the first page) has none.
+
+    Raises InvalidArgument (PAGE_TOKEN_INVALID) when it was not made for this filter.
+    """
+    if not token:
+        return {}
+    try:
+        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+        digest, body = text[:16], text[16:]
+        if digest != _digest(filter_, body):
+            raise ValueError("made for another filter")
+        fields = json.loads(body)
+    except (ValueError, binascii.Error):
+        wrong = Violation(
+            "page_token",
+            "The page token does not belong to this request",
+            "Send the token of the page before with the same filter, or none",
+        )
+        raise InvalidArgument(
+            reason_pb2.REASON_PAGE_TOKEN_INVALID, wrong.description, violations=[wrong]
+        ) from None
+    if not isinstance(fields, dict):
+        raise TypeError("a page token carries an object")
+    return fields
