@@ -10,6 +10,8 @@ import shutil
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -47,50 +49,70 @@ def _shipped_descriptors() -> bytes:
     return files.SerializeToString()
 
 
-def _run(arguments: list[str]) -> None:
-    status = protoc.main(["protoc", *arguments])
-    if status:
-        sys.exit(f"protoc ended with {status}")
-
-
-def generate(out: Path) -> None:
-    """Write the generated packages below `out`, replacing earlier ones."""
-    sources = sorted((ROOT / "protos").rglob("*.proto"))
+@contextmanager
+def _compiler() -> Iterator[tuple[Path, Callable[[list[str], list[str]], None]]]:
+    """A scratch directory, and protoc with the include paths and plugins set."""
     includes = [
         str(ROOT / "protos"),
         sysconfig.get_paths()["purelib"],
         str(resources.files("grpc_tools") / "_proto"),
     ]
     scripts = Path(sys.executable).parent
-    plugins = [
-        f"--plugin=protoc-gen-{name}={scripts / f'protoc-gen-{name}'}"
-        for name in ("mypy", "mypy_grpc")
-    ]
     with tempfile.TemporaryDirectory() as temporary:
-        target = Path(temporary) / "out"
-        target.mkdir()
-        shipped = Path(temporary) / "shipped.binpb"
+        scratch = Path(temporary)
+        shipped = scratch / "shipped.binpb"
         shipped.write_bytes(_shipped_descriptors())
-        common = [
-            f"--descriptor_set_in={shipped}",
-            *(f"--proto_path={path}" for path in includes),
-            *plugins,
-        ]
-        messages = [f"--python_out={target}", f"--mypy_out={target}"]
-        grpc = [f"--grpc_python_out={target}", f"--mypy_grpc_out={target}"]
-        own = [str(path.relative_to(ROOT / "protos")) for path in sources]
-        services = [p for p in own if p.endswith("_service.proto")]
-        _run([*common, *messages, VALIDATE, *own])
-        _run([*common, *grpc, *services])
+
+        def compile_(outputs: list[str], files: list[str]) -> None:
+            status = protoc.main(
+                [
+                    "protoc",
+                    f"--descriptor_set_in={shipped}",
+                    *(f"--proto_path={path}" for path in includes),
+                    f"--plugin=protoc-gen-mypy={scripts / 'protoc-gen-mypy'}",
+                    f"--plugin=protoc-gen-mypy_grpc={scripts / 'protoc-gen-mypy_grpc'}",
+                    *outputs,
+                    *files,
+                ]
+            )
+            if status:
+                sys.exit(f"protoc ended with {status}")
+
+        yield scratch, compile_
+
+
+def _contracts() -> list[str]:
+    root = ROOT / "protos"
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*.proto"))
+
+
+def describe(out: Path) -> None:
+    """Write the contracts, comments included, as one FileDescriptorSet to the file `out`."""
+    with _compiler() as (_, compile_):
+        compile_(
+            [f"--descriptor_set_out={out}", "--include_imports", "--include_source_info"],
+            _contracts(),
+        )
+
+
+def generate(out: Path) -> None:
+    """Write the generated packages below `out`, replacing earlier ones."""
+    contracts = _contracts()
+    with _compiler() as (scratch, compile_):
+        target = scratch / "out"
+        target.mkdir()
+        compile_([f"--python_out={target}", f"--mypy_out=quiet:{target}"], [VALIDATE, *contracts])
+        compile_(
+            [f"--grpc_python_out={target}", f"--mypy_grpc_out=quiet:{target}"],
+            [name for name in contracts if name.endswith("_service.proto")],
+        )
         for name in GENERATED:
-            for directory in [
-                target / name,
-                *(p for p in (target / name).rglob("*") if p.is_dir()),
-            ]:
+            package = target / name
+            for directory in [package, *(path for path in package.rglob("*") if path.is_dir())]:
                 (directory / "__init__.py").write_text('"""Generated; see protos/."""\n')
                 (directory / "py.typed").touch()
             shutil.rmtree(out / name, ignore_errors=True)
-            shutil.copytree(target / name, out / name)
+            shutil.copytree(package, out / name)
 
 
 def main() -> None:

@@ -1,0 +1,48 @@
+"""The walls between the parts hold: the contracts of pyproject.toml's [tool.importlinter]."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_import_contracts_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_only_one_module_imports_motor() -> None:
+    users = []
+    for folder in ("services", "cli", "deploy"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = (
+                    [alias.name for alias in node.names]
+                    if isinstance(node, ast.Import)
+                    else [node.module or ""]
+                    if isinstance(node, ast.ImportFrom)
+                    else []
+                )
+                if any(name.split(".")[0] == "motor" for name in names):
+                    users.append(str(path.relative_to(ROOT)))
+    assert sorted(set(users)) == ["services/chassis/mongo.py"]
+
+
+def test_no_module_is_too_long_to_read() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}: {lines} lines"
+        for folder in ("services", "cli", "deploy", "protos")
+        for path in (ROOT / folder).rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > 400
+    ]
+    assert long == []
+
+
+@pytest.mark.parametrize("service", ["registry", "matching", "gateway"])
+def test_main_is_a_few_lines(service: str) -> None:
+    assert len((ROOT / "services" / service / "__main__.py").read_text().splitlines()) <= 25
