@@ -70,7 +70,7 @@ lock: dev-ready ## Resolve the dependencies anew into requirements/*.lock
 	@$(call resolve,dev,--extra build --extra local --extra replay --extra dev)
 
 clean: ## Remove .venv, generated code and caches (never var/, where the market's data is)
-	rm -rf $(VENV) spareline artifacts *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) spareline buf artifacts *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
 
 demo-clean: local-ready ## Remove the market's data under var/ (refuses while it runs)
