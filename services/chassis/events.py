@@ -26,6 +26,7 @@ from nats.js.api import (
 
 from services.chassis import logs, metrics
 from services.chassis.delivery import Consumer, Delivery, Poison
+from services.chassis.tail import Seen, Tail
 
 __all__ = ["Bus", "Delivery", "Poison", "Publisher", "connect"]
 
@@ -84,7 +85,7 @@ class Publisher:
         if not self._client.is_connected:
             raise nats.errors.ConnectionReconnectingError  # else it would wait for the full time limit
         await self._js.publish(
-            subject, payload, headers={**(headers or {}), str(Header.MSG_ID): event_id}
+            subject, payload, headers={**(headers or {}), Header.MSG_ID.value: event_id}
         )
         metrics.EVENTS_PUBLISHED.labels(subject).inc()
 
@@ -113,6 +114,10 @@ class Bus:
             await self._js.add_stream(config)
         except nats.js.errors.BadRequestError:  # exists with another configuration
             await self._js.update_stream(config)
+
+    def tail(self, subject: str, seen: Seen, *, back: int = 0) -> Tail:
+        """Return a follower of a subject that keeps nothing on the server (see ``Tail``)."""
+        return Tail(self._js, STREAM, subject, seen, back=back)
 
     async def consume(
         self,

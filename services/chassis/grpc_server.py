@@ -1,6 +1,6 @@
 """A gRPC server with health, reflection and the guard, as a part of an app."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -9,7 +9,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.chassis import traces
-from services.chassis.access import Access, Delegations
+from services.chassis.access import Access, Delegations, Rule
 from services.chassis.app import App
 from services.chassis.grpc_guard import Guard
 from services.chassis.tokens import TokenVerifier
@@ -38,14 +38,17 @@ async def grpc_server(
     servicers: Sequence[Servicer],
     verifier: TokenVerifier,
     delegations: Delegations,
+    extra_access: Mapping[str, Rule] | None = None,
 ) -> int:
     """Start serving and return the port (``port`` 0: a free one).
+
+    ``extra_access`` gives the rules, by path, of services whose protos declare none.
 
     Raises ValueError naming each RPC without a proper access rule, OSError when the port is
     taken. The server drains before anything else of the app is closed.
     """
     descriptors = [descriptor for descriptor, _, _ in servicers]
-    guard = Guard(Access(descriptors), verifier, delegations)
+    guard = Guard(Access(descriptors, extra_access), verifier, delegations)
     server = grpc.aio.server(
         interceptors=[*traces.server_interceptors(), guard], options=list(_OPTIONS)
     )
