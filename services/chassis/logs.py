@@ -57,7 +57,8 @@ def configure(level: str = "INFO", log_format: Literal["json", "console"] = "jso
         render = structlog.processors.JSONRenderer(ensure_ascii=False)
         shared.append(structlog.processors.format_exc_info)
     else:
-        render = structlog.dev.ConsoleRenderer()
+        # The default formatter would print local variables, and with them private things.
+        render = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

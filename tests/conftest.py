@@ -1,0 +1,57 @@
+"""Fixtures that many tests use: a real bus per test, a real store per test session."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from services.chassis import events, mongo
+from tests import servers
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _mongo_for_all() -> AsyncIterator[servers.Server]:
+    async with servers.mongo_server() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def nats() -> AsyncIterator[servers.Server]:
+    """A real nats-server of this test alone: its streams have fixed names, and it starts fast."""
+    async with servers.nats_server() as server:
+        yield server
+
+
+@pytest.fixture
+def nats_url(nats: servers.Server) -> str:
+    """The address of this test's own nats-server."""
+    return nats.url
+
+
+@pytest.fixture
+def mongo_url(_mongo_for_all: servers.Server) -> str:
+    """The address of the real embedded store, shared by the session."""
+    return _mongo_for_all.url
+
+
+@pytest.fixture
+def database_name() -> str:
+    """A database name that no other test has."""
+    return f"test_{uuid.uuid4().hex[:12]}"
+
+
+@pytest_asyncio.fixture
+async def database(mongo_url: str, database_name: str) -> AsyncIterator[mongo.Database]:
+    """A database of this test alone, dropped after it."""
+    async with mongo.connect(mongo_url, database_name) as opened:
+        yield opened
+        await opened.client.drop_database(database_name)
+
+
+@pytest_asyncio.fixture
+async def bus(nats_url: str) -> AsyncIterator[events.Bus]:
+    """A connection to the bus with the streams in place."""
+    async with events.connect(nats_url) as connected:
+        await connected.ensure_streams()
+        yield connected
