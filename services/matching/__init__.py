@@ -1,0 +1,1 @@
+"""The matching service: the book, rounds, proposals and explanations."""

@@ -1,0 +1,136 @@
+"""What a running solve shows to the outside, and how the outside stops it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from services.matching.engine.cpsat import Search
+from services.matching.engine.result import Phase, Progress
+
+POLL_SECONDS = 0.05
+
+
+class Board:
+    """Best value and bound over all components; safe to use from their threads."""
+
+    def __init__(
+        self,
+        components: int,
+        started: float,
+        progress: Callable[[Progress], None] | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> None:
+        self._started = started
+        self._progress = progress
+        self._cancelled = cancelled
+        self._components = components
+        self._done = 0
+        self._values: list[int] = [0] * components
+        self._bounds: list[int] = []
+        self._certified: int | None = None
+        self._searches: set[Search] = set()
+        self._lock = threading.Lock()
+        self._phase = Phase.CUT
+        self.stopping = False
+
+    def seconds(self) -> float:
+        """Wall time since the solve began."""
+        return time.monotonic() - self._started
+
+    def seconds_left(self, limit: float) -> float:
+        """What is left of the wall limit, never less than a hundredth of a second."""
+        return max(0.01, limit - self.seconds())
+
+    def begin(self, certified: int, parts: list[tuple[int, int]]) -> None:
+        """The search begins with these values and bounds per component."""
+        self._certified = certified
+        self._values = [worth for worth, _ in parts]
+        self._bounds = [bound for _, bound in parts]
+
+    def report(self, phase: Phase) -> None:
+        """Tell the caller where the solve stands."""
+        with self._lock:
+            self._phase = phase
+            self._tell()
+
+    def better(self, index: int, worth: int) -> None:
+        """Component ``index`` has an assignment worth this much."""
+        with self._lock:
+            if worth > self._values[index]:
+                self._values[index] = worth
+                self._tell()
+
+    def tighter(self, index: int, bound: int) -> None:
+        """Component ``index`` can't be worth more than this."""
+        with self._lock:
+            if bound < self._bounds[index]:
+                self._bounds[index] = bound
+                self._tell()
+
+    def finish(self, index: int) -> None:
+        """The search of component ``index`` has ended."""
+        with self._lock:
+            self._phase = Phase.SEARCH
+            self._done += 1
+            self._tell()
+
+    @contextmanager
+    def running(self, search: Search) -> Iterator[None]:
+        """Let a stop reach this search."""
+        with self._lock:
+            self._searches.add(search)
+            stop = self.stopping
+        if stop:
+            search.stop()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._searches.discard(search)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Ask ``cancelled`` from a thread of its own until the block ends."""
+        if self._cancelled is None:
+            yield
+            return
+        ended = threading.Event()
+        thread = threading.Thread(target=self._watch, args=(ended,), name="cancel", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _watch(self, ended: threading.Event) -> None:
+        assert self._cancelled is not None
+        while not ended.is_set():
+            if self._cancelled():
+                with self._lock:
+                    self.stopping = True
+                    searches = list(self._searches)
+                # Asked again at each turn: a search that is just starting may miss the first one.
+                for search in searches:
+                    search.stop()
+            ended.wait(POLL_SECONDS)
+
+    def _tell(self) -> None:
+        if self._progress is None:
+            return
+        bound = self._certified
+        if bound is not None and self._bounds:
+            bound = min(bound, sum(self._bounds))
+        self._progress(
+            Progress(
+                self._phase,
+                sum(self._values),
+                bound,
+                self.seconds(),
+                self._done,
+                self._components,
+            )
+        )

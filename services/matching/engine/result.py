@@ -1,0 +1,95 @@
+"""What a solve is told, what it reports on the way, and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.matching.engine.certificate import Certificate
+from services.matching.engine.market import IntArray
+
+
+class Status(StrEnum):
+    """How a solve ended."""
+
+    OPTIMAL = "OPTIMAL"  # the bound equals the value
+    FEASIBLE = "FEASIBLE"  # the search limit came first; the gap says how far at most
+    CANCELLED = "CANCELLED"  # stopped by the caller; the best assignment so far
+
+
+class Phase(StrEnum):
+    """Where a solve stands."""
+
+    CUT = "CUT"
+    GREEDY = "GREEDY"
+    SEARCH = "SEARCH"
+    DONE = "DONE"
+
+
+class InfeasiblePins(ValueError):
+    """The pinned quantities alone break a constraint, or no assignment contains them."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Limits of one solve.
+
+    The search ends by ``deterministic_limit`` (the solver's own count of work, about a second per
+    unit, shared among the components), so that the answer does not depend on the machine;
+    ``time_limit_seconds`` is the safety net, and a result that met it is not reproducible.
+    ``gap_permille`` ends a component's search once that close to its bound. ``workers`` threads
+    take components in parallel and never change the answer.
+    """
+
+    seed: int = 1
+    time_limit_seconds: float = 60.0
+    deterministic_limit: float = 30.0
+    workers: int = 1
+    gap_permille: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed is {self.seed}, not within 0..{2**31 - 1}")
+        if self.time_limit_seconds <= 0 or self.deterministic_limit <= 0 or self.workers < 1:
+            raise ValueError("time limit, deterministic limit and workers must be positive")
+        if not 0 <= self.gap_permille < 1000:
+            raise ValueError(f"gap_permille is {self.gap_permille}, not within 0..1000")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A look at a running solve; value and bound only ever improve."""
+
+    phase: Phase
+    value: int
+    bound: int | None
+    seconds: float
+    components_done: int
+    components: int
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """An assignment with its proof.
+
+    ``quantity[X]`` in ticks; ``upper_bound`` is the lower of ``certificate.bound`` (anyone can
+    recompute it from the prices) and ``solver_bound`` (CP-SAT's word). ``gap`` is
+    (upper_bound - objective) / max(1, |upper_bound|).
+    """
+
+    quantity: IntArray
+    objective: int
+    objective_by_term: dict[str, int]
+    upper_bound: int
+    solver_bound: int
+    certificate: Certificate
+    gap: float
+    status: Status
+    reproducible: bool
+    components: int
+    seconds: float
+
+    @property
+    def certified_bound(self) -> int:
+        """The bound that the prices alone prove, in the objective's unit."""
+        return self.certificate.bound

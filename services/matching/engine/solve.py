@@ -1,0 +1,202 @@
+"""Solving a market: cut, price, sweep, search, and put the parts together again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.matching.engine.board import Board
+from services.matching.engine.certificate import Certificate, certify
+from services.matching.engine.components import Part, split
+from services.matching.engine.cpsat import Found, Limits, Search
+from services.matching.engine.greedy import greedy
+from services.matching.engine.limits import IntArray
+from services.matching.engine.market import Market
+from services.matching.engine.objective import value, value_by_term
+from services.matching.engine.prices import Prices, relaxation_prices
+from services.matching.engine.result import (
+    InfeasiblePins,
+    Options,
+    Phase,
+    Progress,
+    Result,
+    Status,
+)
+
+# A component is never given less of the deterministic limit than this share.
+LEAST_SHARE = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """What is known of a part before the search: prices, proven bound, first assignment."""
+
+    prices: Prices
+    bound: int
+    quantity: IntArray | None
+    value: int
+
+
+def solve(
+    market: Market,
+    options: Options | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Result:
+    """The best assignment found within the limits, its value by term, and its proof.
+
+    The result is feasible whenever it ends, and never worse than the greedy sweep. ``progress`` is
+    called from several threads, one at a time; ``cancelled`` is asked every 50 ms.
+
+    Raises:
+        InfeasiblePins: no assignment keeps the pinned quantities.
+    """
+    options = options or Options()
+    started = time.monotonic()
+    parts = split(market)
+    board = Board(len(parts), started, progress, cancelled)
+    board.report(Phase.CUT)
+    starts = [_start(part, options, board) for part in parts]
+    certificate = _certificate(market, parts, starts)
+    board.begin(certificate.bound, [(s.value, s.bound) for s in starts])
+    board.report(Phase.GREEDY)
+    with board.watching():
+        found = _search_all(parts, starts, options, board)
+    quantity = np.zeros(market.variables, dtype=np.int64)
+    bound = 0
+    for part, start, answer in zip(parts, starts, found, strict=True):
+        quantity[part.variables] = _better(part, start, answer)
+        bound += start.bound if answer.bound is None else min(start.bound, answer.bound)
+    return _result(market, options, board, certificate, quantity, bound, starts, found)
+
+
+def solve_value(market: Market, options: Options | None = None) -> int:
+    """The best value found for ``market``: for confirming a what-if on one component."""
+    return solve(market, options).objective
+
+
+def _start(part: Part, options: Options, board: Board) -> _Start:
+    """Prices, bound and a greedy assignment of one part."""
+    market = part.market
+    left = board.seconds_left(options.time_limit_seconds)
+    prices = relaxation_prices(market, left / 2)
+    bound = certify(market, prices.slot, prices.cap, prices.budget).bound
+    quantity = greedy(market, prices.slot)
+    return _Start(prices, bound, quantity, 0 if quantity is None else value(market, quantity))
+
+
+def _certificate(market: Market, parts: list[Part], starts: list[_Start]) -> Certificate:
+    """The parts' prices on the whole market, and the bound that they prove there."""
+    slot, cap = np.zeros(market.slots), np.zeros(market.caps)
+    budget = np.zeros(market.demands)
+    shared_slots, shared_caps = np.zeros(market.slots), np.zeros(market.caps)
+    for part, start in zip(parts, starts, strict=True):
+        slot[part.slots] += start.prices.slot
+        cap[part.caps] += start.prices.cap
+        budget[part.demands] = start.prices.budget
+        shared_slots[part.slots] += 1
+        shared_caps[part.caps] += 1
+    # What several parts use can't run out (else it would have joined them): it has no price.
+    slot[shared_slots > 1] = 0.0
+    cap[shared_caps > 1] = 0.0
+    return certify(market, slot, cap, budget)
+
+
+def _search_all(
+    parts: list[Part], starts: list[_Start], options: Options, board: Board
+) -> list[Found]:
+    """Search every part, small ones first; the answers do not depend on the number of threads."""
+    weights = np.array([part.market.variables for part in parts], dtype=np.float64)
+    order = np.argsort(weights, kind="stable").tolist()
+    total = float(weights.sum()) or 1.0
+    found: list[Found | None] = [None] * len(parts)
+    ahead = total
+
+    def one(index: int) -> None:
+        nonlocal ahead
+        start, weight = starts[index], float(weights[index])
+        left = board.seconds_left(options.time_limit_seconds)
+        fair = left * min(1.0, options.workers * weight / max(ahead, weight))
+        ahead -= weight
+        share = max(LEAST_SHARE, weight / total)
+        limits = Limits(
+            options.seed,
+            options.deterministic_limit * share,
+            max(fair, min(left, 1.0)),
+            options.gap_permille / 1000,
+        )
+        found[index] = _search(index, parts[index], start, limits, board)
+        board.finish(index)
+
+    with ThreadPoolExecutor(options.workers, thread_name_prefix="search") as pool:
+        for _ in pool.map(one, order):
+            pass
+    return [answer for answer in found if answer is not None]
+
+
+def _search(index: int, part: Part, start: _Start, limits: Limits, board: Board) -> Found:
+    """Search one part unless its first assignment already meets its bound."""
+    if start.quantity is not None and start.value >= start.bound:
+        return Found(start.quantity, start.bound, False, False)
+    if start.quantity is not None and board.stopping:
+        return Found(None, None, False, True)
+    search = Search(
+        part.market,
+        start.quantity,
+        lambda worth: board.better(index, worth),
+        lambda bound: board.tighter(index, bound),
+    )
+    with board.running(search):
+        answer = search.run(limits)
+    if answer.infeasible or (answer.quantity is None and start.quantity is None):
+        why = "no assignment keeps" if answer.infeasible else "none found in time that keeps"
+        raise InfeasiblePins(f"{why} the pins of the component of demand {int(part.demands[0])}")
+    return answer
+
+
+def _better(part: Part, start: _Start, answer: Found) -> IntArray:
+    """The better of the first assignment and the search's; the first on a tie."""
+    if answer.quantity is None:
+        assert start.quantity is not None
+        return start.quantity
+    if start.quantity is not None and value(part.market, answer.quantity) <= start.value:
+        return start.quantity
+    return answer.quantity
+
+
+def _result(
+    market: Market,
+    options: Options,
+    board: Board,
+    certificate: Certificate,
+    quantity: IntArray,
+    solver_bound: int,
+    starts: list[_Start],
+    found: list[Found],
+) -> Result:
+    by_term = value_by_term(market, quantity)
+    objective = sum(by_term.values())
+    upper = min(certificate.bound, solver_bound)
+    status = Status.OPTIMAL if upper == objective else Status.FEASIBLE
+    if board.stopping and status is not Status.OPTIMAL:
+        status = Status.CANCELLED
+    complete = not any(f.cut_short for f in found) and all(s.prices.finished for s in starts)
+    quantity.setflags(write=False)
+    board.report(Phase.DONE)
+    return Result(
+        quantity=quantity,
+        objective=objective,
+        objective_by_term=by_term,
+        upper_bound=upper,
+        solver_bound=solver_bound,
+        certificate=certificate,
+        gap=(upper - objective) / max(1, abs(upper)),
+        status=status,
+        reproducible=complete and not board.stopping,
+        components=len(found),
+        seconds=board.seconds(),
+    )
