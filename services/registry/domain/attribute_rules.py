@@ -7,11 +7,11 @@ rule      types             holds when
 ========  ================  =====================================================================
 at_least  integer           both are whole numbers and offered ≥ asked
 at_most   integer           both are whole numbers and offered ≤ asked
-within    integer           asked lies within offered, ends included; either may be a whole number
+within    range             asked lies within offered, ends included; either may be a whole number
                             n, read as the range (n, n), or a range (low, high)
 one_of    choice, choices   at least one offered choice is among the asked choices
 all_of    choice, choices   every asked choice is among the offered choices
-equals    all               the same whole number, the same yes or no, the same set of choices, or
+equals    all but range     the same whole number, the same yes or no, the same set of choices, or
                             the same text after trimming and folding of case
 ========  ================  =====================================================================
 
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from rapidfuzz import fuzz, process
 
@@ -32,11 +32,12 @@ from services.registry.domain.taxonomy_model import Attribute, AttributeType, Ru
 
 Role = Literal["offer", "demand"]
 
-TEXT_LIMIT = 500
+TEXT_LIMIT = 300
 """Longest text value, in characters."""
 
 RULES_BY_TYPE: Mapping[AttributeType, frozenset[Rule]] = {
-    AttributeType.INTEGER: frozenset({Rule.AT_LEAST, Rule.AT_MOST, Rule.WITHIN, Rule.EQUALS}),
+    AttributeType.INTEGER: frozenset({Rule.AT_LEAST, Rule.AT_MOST, Rule.EQUALS}),
+    AttributeType.RANGE: frozenset({Rule.WITHIN}),
     AttributeType.CHOICE: frozenset({Rule.ONE_OF, Rule.ALL_OF, Rule.EQUALS}),
     AttributeType.CHOICES: frozenset({Rule.ONE_OF, Rule.ALL_OF, Rule.EQUALS}),
     AttributeType.BOOLEAN: frozenset({Rule.EQUALS}),
@@ -58,6 +59,8 @@ def satisfies(attribute: Attribute, offered: Value | None, asked: Value) -> bool
     """Say whether `offered` satisfies `asked` by the attribute's rule (see the module)."""
     if offered is None:
         return False
+    if attribute.type is AttributeType.RANGE:
+        return _within(offered, asked)
     if attribute.type is AttributeType.INTEGER:
         return _integers(attribute.rule, offered, asked)
     if attribute.type in (AttributeType.CHOICE, AttributeType.CHOICES):
@@ -67,19 +70,21 @@ def satisfies(attribute: Attribute, offered: Value | None, asked: Value) -> bool
     return isinstance(offered, str) and isinstance(asked, str) and _fold(offered) == _fold(asked)
 
 
-def _integers(rule: Rule, offered: Value, asked: Value) -> bool:
+def _within(offered: Value, asked: Value) -> bool:
     have, want = _as_range(offered), _as_range(asked)
     if have is None or want is None:
         return False
-    if rule is Rule.WITHIN:
-        return have[0] <= want[0] and want[1] <= have[1]
-    if have[0] != have[1] or want[0] != want[1]:
+    return have[0] <= want[0] and want[1] <= have[1]
+
+
+def _integers(rule: Rule, offered: Value, asked: Value) -> bool:
+    if not _is_whole(offered) or not _is_whole(asked):
         return False
     if rule is Rule.AT_LEAST:
-        return have[0] >= want[0]
+        return offered >= asked
     if rule is Rule.AT_MOST:
-        return have[0] <= want[0]
-    return have[0] == want[0]
+        return offered <= asked
+    return offered == asked
 
 
 def _choices(rule: Rule, offered: Value, asked: Value) -> bool:
@@ -93,13 +98,15 @@ def _choices(rule: Rule, offered: Value, asked: Value) -> bool:
     return have == want
 
 
+def _is_whole(value: Value) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _as_range(value: Value) -> tuple[int, int] | None:
     """Read a number as the range that holds only it; None for an upside-down or other value."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
+    if _is_whole(value):
         return value, value
-    if isinstance(value, tuple) and len(value) == 2 and all(type(end) is int for end in value):
+    if isinstance(value, tuple) and len(value) == 2 and all(_is_whole(end) for end in value):
         return value if value[0] <= value[1] else None
     return None
 
@@ -169,7 +176,7 @@ def _misfit(attribute: Attribute, value: Value, role: Role) -> list[Problem]:
                 Problem(field, "the text is empty or too long", f"Give {_wanted(attribute, role)}")
             ]
         return []
-    if attribute.type is AttributeType.INTEGER:
+    if attribute.type in (AttributeType.INTEGER, AttributeType.RANGE):
         return _integer_misfit(attribute, value, role, wrong_type)
     return _choice_misfit(attribute, value, role, wrong_type)
 
@@ -178,7 +185,7 @@ def _integer_misfit(
     attribute: Attribute, value: Value, role: Role, wrong_type: list[Problem]
 ) -> list[Problem]:
     field = f"attributes.{attribute.key}"
-    if isinstance(value, tuple) and attribute.rule is not Rule.WITHIN:
+    if isinstance(value, tuple) and attribute.type is AttributeType.INTEGER:
         return wrong_type
     ends = _as_range(value)
     if ends is None:
@@ -218,8 +225,9 @@ def _wanted(attribute: Attribute, role: Role) -> str:
         return "yes or no"
     if attribute.type is AttributeType.TEXT:
         return f"a text of 1 to {TEXT_LIMIT} characters"
-    if attribute.type is AttributeType.INTEGER:
-        shape = "a whole number or a range" if attribute.rule is Rule.WITHIN else "a whole number"
+    if attribute.type in (AttributeType.INTEGER, AttributeType.RANGE):
+        ranged = attribute.type is AttributeType.RANGE
+        shape = "a whole number or a range" if ranged else "a whole number"
         unit = f" in {attribute.unit}" if attribute.unit else ""
         return f"{shape}{unit} from {attribute.minimum} to {attribute.maximum}"
     many = "one or more of" if _takes_many(attribute, role) else "one of"

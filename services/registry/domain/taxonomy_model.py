@@ -24,6 +24,7 @@ class AttributeType(StrEnum):
     """What kind of value an attribute takes."""
 
     INTEGER = "integer"
+    RANGE = "range"
     CHOICE = "choice"
     CHOICES = "choices"
     BOOLEAN = "boolean"
