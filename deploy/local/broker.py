@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from deploy.local.executables import executable
+from deploy.local.layout import write_private
 from deploy.local.settings import LOOPBACK
 
 
@@ -25,7 +26,7 @@ jetstream {{
   sync_interval: always
 }}
 """
-    (run / "nats.conf").write_text(text)
+    write_private(run / "nats.conf", text.encode())
 
 
 def command(run: Path) -> tuple[str, ...]:

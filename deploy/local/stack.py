@@ -151,24 +151,25 @@ class Stack:
         await self._wait(name, patience)
         return self.pid(name)
 
-    async def watch(self) -> None:
-        """Report every restart for as long as the stack runs, and never give a program up.
+    async def watch(self, tell: Report) -> None:
+        """Tell of every restart for as long as the stack runs, and never give a program up.
 
         Raises:
             StackError: the supervisor itself has ended.
         """
-        known = {name: state.pid for name, state in self._supervisor.states().items()}
-        while True:
+        known: dict[str, int] = {}
+        while self._process is not None and self._process.poll() is None:
+            # It may end between the look at its process and the call.
+            with contextlib.suppress(*supervision.AWAY):
+                for name, now in self._supervisor.states().items():
+                    if now.state == "FATAL":
+                        tell(f"{name} does not stay up and is started once more.")
+                        self._supervisor.start(name)
+                    elif now.pid and now.pid != known.setdefault(name, now.pid):
+                        tell(f"{name} ended and was started again (pid {now.pid}).")
+                        known[name] = now.pid
             await asyncio.sleep(1.0)
-            if self._process is None or self._process.poll() is not None:
-                raise StackError("The supervisor has ended unexpectedly.")
-            for name, now in self._supervisor.states().items():
-                if now.state == "FATAL":
-                    self._report(f"{name} does not stay up and is started once more.")
-                    self._supervisor.start(name)
-                elif now.pid and now.pid != known[name]:
-                    self._report(f"{name} ended and was started again (pid {now.pid}).")
-                    known[name] = now.pid
+        raise StackError("The supervisor has ended unexpectedly.")
 
     async def _start(self) -> None:
         self.layout.prepare()

@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from deploy.local.executables import executable
+from deploy.local.layout import write_private
 from deploy.local.problems import StackError
 from deploy.local.settings import LOOPBACK
 
@@ -21,7 +22,7 @@ _SYNCED = "transaction_sync=(enabled=true,method=fsync)"
 
 def write_config(run: Path) -> None:
     """Write the store's configuration; without one it would take a file it happens to find."""
-    (run / "store.toml").write_text("[storage]\nsync_on_commit = true\n")
+    write_private(run / "store.toml", b"[storage]\nsync_on_commit = true\n")
 
 
 def command(run: Path, data: Path, port: int) -> tuple[str, ...]:

@@ -22,6 +22,10 @@ _LOG_BYTES: Final = 10_000_000
 _RETRIES: Final = 20
 
 
+# What a call raises when supervisord does not run, or ends while it answers.
+AWAY: Final = (OSError, http.client.HTTPException)
+
+
 @dataclass(frozen=True)
 class ProgramState:
     """What supervisord knows of one program. `pid` is 0 while it does not run."""
@@ -124,7 +128,7 @@ class Supervisor:
         """Whether supervisord listens yet."""
         try:
             self._rpc.supervisor.getState()
-        except (OSError, http.client.HTTPException):
+        except AWAY:
             return False
         return True
 

@@ -1,0 +1,73 @@
+"""Tables of what a round matched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from rich.table import Table
+
+from deploy.local.first_round import live
+from spareline.matching.v1 import proposal_pb2, round_pb2
+
+_ROWS: Final = 10
+
+
+def matched(proposals: Sequence[proposal_pb2.Proposal]) -> Table:
+    """The dearest proposals of a round: who, what, from whom, when, for how much."""
+    table = Table(title="What was matched", title_justify="left", expand=False)
+    for heading in ("demand", "for", "what", "from", "weeks"):
+        table.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=34)
+    table.add_column("price, CNY", justify="right", no_wrap=True)
+    shown = sorted(filter(live, proposals), key=lambda found: (-found.total_price, found.name))
+    for proposal in shown[:_ROWS]:
+        table.add_row(
+            proposal.title,
+            ", ".join(_names(proposal, "demand")),
+            ", ".join(_amounts(proposal)),
+            ", ".join(_names(proposal, "offer")),
+            _weeks(proposal),
+            f"{Decimal(proposal.total_price) / 100:,.2f}",
+        )
+    if len(shown) > _ROWS:
+        table.caption = f"and {len(shown) - _ROWS} more"
+        table.caption_justify = "left"
+    return table
+
+
+def summary(ended: round_pb2.Round) -> str:
+    """One line on how well a round did."""
+    reached = ended.outcome
+    proof = f"{reached.gap_ppm / 10_000:.2f} %"
+    return (
+        f"{reached.demands_served} of {ended.size.demands} demands served from "
+        f"{reached.offers_used} of {ended.size.offers} offers; {reached.proposals} proposals; "
+        f"at most {proof} below the best possible ({reached.solve_milliseconds / 1000:.1f} s)."
+    )
+
+
+def _names(proposal: proposal_pb2.Proposal, side: str) -> list[str]:
+    return [party.display_name for party in proposal.parties if party.side == side]
+
+
+def _amounts(proposal: proposal_pb2.Proposal) -> list[str]:
+    """Quantity and unit by capability, over all legs, in the order of the legs."""
+    ticks: dict[str, int] = {}
+    units: dict[str, tuple[Decimal, str]] = {}
+    for leg in proposal.legs:
+        quantity = sum(delivery.quantity for delivery in leg.deliveries)
+        ticks[leg.capability] = ticks.get(leg.capability, 0) + quantity
+        resolution = Decimal(leg.unit.resolution or "1")
+        units[leg.capability] = (resolution, leg.unit.display_name.en or leg.unit.code)
+    return [
+        f"{code.rpartition('.')[2]} {ticks[code] * units[code][0]:,f} {units[code][1]}"
+        for code in ticks
+    ]
+
+
+def _weeks(proposal: proposal_pb2.Proposal) -> str:
+    weeks = sorted(item.period for leg in proposal.legs for item in leg.deliveries)
+    if not weeks:
+        return ""
+    return weeks[0] if weeks[0] == weeks[-1] else f"{weeks[0]} – {weeks[-1]}"

@@ -1,0 +1,195 @@
+"""The embedded stack with its real servers: it restarts what dies, and leaves nothing behind."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nats
+import pytest
+from pymongo import MongoClient
+
+from deploy.local.free_ports import free_ports, settings_on_free_ports
+from deploy.local.layout import layout_of
+from deploy.local.orphans import marked_processes
+from deploy.local.problems import PortTaken, StackError
+from deploy.local.programs import endpoints
+from deploy.local.stack import Stack
+
+pytestmark = pytest.mark.e2e
+
+
+def left_of(var: Path) -> list[int]:
+    return [process.pid for process in marked_processes(layout_of(var).stack_id())]
+
+
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def open_to_others(var: Path) -> list[str]:
+    return [
+        str(path.relative_to(var))
+        for path in (var, *var.glob("*"), *var.glob("secrets/*"), *var.glob("run/*"))
+        if path.stat().st_mode & 0o077
+    ]
+
+
+def collection_of(client: MongoClient[dict[str, Any]]) -> Any:
+    return client["stack_test"]["kept"]
+
+
+async def test_killed_servers_come_back_with_all_they_acknowledged(tmp_path: Path) -> None:
+    async with Stack(tmp_path, services=False) as stack:
+        with MongoClient[dict[str, Any]](stack.mongo_url, retryWrites=False) as client:
+            for number in range(50):
+                collection_of(client).insert_one({"_id": number})
+            old = await stack.kill("store")
+            assert await stack.restarted("store", old) != old
+            assert collection_of(client).count_documents({}) == 50
+
+        connection = await nats.connect(stack.nats_url, max_reconnect_attempts=-1)
+        stream = connection.jetstream()
+        await stream.add_stream(name="KEPT", subjects=["kept.>"])
+        for number in range(50):
+            await stream.publish(f"kept.{number}", b"x")
+        old = await stack.kill("nats")
+        assert await stack.restarted("nats", old) != old
+        assert await asyncio.to_thread(until, lambda: connection.is_connected, 10)
+        assert (await stream.stream_info("KEPT")).state.messages == 50
+        await connection.close()
+    assert left_of(tmp_path) == []
+
+
+async def test_data_is_found_again_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    settings = settings_on_free_ports(tmp_path)
+    async with Stack(services=False, settings=settings) as stack:
+        password = stack.credentials.operator_password
+        with MongoClient[dict[str, Any]](stack.mongo_url, retryWrites=False) as client:
+            collection_of(client).insert_one({"_id": "first"})
+    async with Stack(services=False, settings=settings) as stack:
+        assert stack.credentials.operator_password == password
+        with MongoClient[dict[str, Any]](stack.mongo_url, retryWrites=False) as client:
+            assert collection_of(client).find_one({"_id": "first"}) is not None
+    assert open_to_others(tmp_path) == []
+
+
+async def test_a_taken_port_is_named_with_its_holder_and_its_setting(tmp_path: Path) -> None:
+    settings = settings_on_free_ports(tmp_path)
+    with socket.create_server(("127.0.0.1", settings.port("store_port"))):
+        with pytest.raises(PortTaken) as refusal:
+            async with Stack(services=False, settings=settings):
+                pass
+        text = str(refusal.value)
+        assert f"Port {settings.port('store_port')}, which store needs, is taken" in text
+        assert f"(pid {os.getpid()})" in text
+        assert "SPARELINE_STORE_PORT=" in text
+    # The refused start holds nothing back from the next one.
+    async with Stack(services=False, settings=settings) as stack:
+        assert stack.pid("store") > 0
+
+
+async def test_when_the_supervisor_is_killed_the_watch_says_so_and_nothing_stays(
+    tmp_path: Path,
+) -> None:
+    async with Stack(tmp_path, services=False) as stack:
+        supervisor = int((stack.layout.run / "supervisord.pid").read_text())
+        os.kill(supervisor, signal.SIGKILL)
+        with pytest.raises(StackError, match="supervisor has ended"):
+            await asyncio.wait_for(stack.watch(lambda _: None), 15)
+    assert left_of(tmp_path) == []
+
+
+@contextmanager
+def launcher(var: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`python -m deploy.local run` with the servers alone, once it says that it is up."""
+    base = free_ports(1)[0]
+    names = [point.setting for point in endpoints(settings_on_free_ports(var), with_services=False)]
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    environment = {
+        **os.environ,
+        **{f"SPARELINE_{name.upper()}": str(port) for name, port in ports.items()},
+        "SPARELINE_GATEWAY_PORT": str(base),
+        "COLUMNS": "200",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deploy.local", *arguments, "--var", str(var)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> str:
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(f"it ended without saying {words!r}:\n{said}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_everything_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    with launcher(tmp_path, "run", "--servers-only") as first:
+        read_until(first, "Ctrl-C ends them")
+        with launcher(tmp_path, "run", "--servers-only") as second:
+            said = second.communicate(timeout=20)[0]
+            assert second.returncode == 1
+            assert f"Already running on {tmp_path}" in said
+            assert f"pid {first.pid}" in said
+        with launcher(tmp_path, "demo-clean") as cleaner:
+            assert "Already running" in cleaner.communicate(timeout=20)[0]
+        assert (tmp_path / "data" / "store").is_dir()
+
+        first.send_signal(number)
+        said = first.communicate(timeout=30)[0]
+        assert first.returncode == 0, said
+    assert left_of(tmp_path) == []
+    log = (tmp_path / "logs" / "supervisord.log").read_text()
+    assert log.index("stopped: nats") < log.index("stopped: store")
+
+    with launcher(tmp_path, "demo-clean") as cleaner:
+        assert "is removed" in cleaner.communicate(timeout=20)[0]
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_killed_launcher_leaves_nothing_and_blocks_no_start(tmp_path: Path) -> None:
+    with launcher(tmp_path, "run", "--servers-only") as killed:
+        read_until(killed, "Ctrl-C ends them")
+        assert len(left_of(tmp_path)) == 3  # the supervisor and its two servers
+        killed.kill()
+        killed.wait()
+    # At once, while the servers may still be ending.
+    with launcher(tmp_path, "run", "--servers-only") as following:
+        read_until(following, "Ctrl-C ends them")
+        following.kill()
+        following.wait()
+    if sys.platform == "linux":
+        assert until(lambda: left_of(tmp_path) == [], 40)
+    else:
+        with launcher(tmp_path, "demo-clean") as cleaner:
+            cleaner.communicate(timeout=60)
+        assert left_of(tmp_path) == []
