@@ -43,10 +43,9 @@ def database_name() -> str:
 
 @pytest_asyncio.fixture
 async def database(mongo_url: str, database_name: str) -> AsyncIterator[mongo.Database]:
-    """A database of this test alone, dropped after it."""
+    """A database of this test alone. It goes with the session's store: dropping is slow there."""
     async with mongo.connect(mongo_url, database_name) as opened:
         yield opened
-        await opened.client.drop_database(database_name)
 
 
 @pytest_asyncio.fixture

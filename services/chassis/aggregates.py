@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from pymongo.errors import BulkWriteError, ConnectionFailure
 
 from services.chassis.errors import FailedPrecondition, Unavailable
-from services.chassis.mongo import Collection, DuplicateKey
+from services.chassis.mongo import IDS_AT_ONCE, Collection, DuplicateKey
 from spareline.errors.v1 import reason_pb2
 from spareline.options.v1 import options_pb2
 
@@ -117,8 +117,9 @@ class Aggregates:
     async def get_many(self, names: Sequence[str]) -> dict[str, Document]:
         """Return the documents that exist, by their names."""
         found: dict[str, Document] = {}
-        for start in range(0, len(names), BATCH):
-            cursor = self.collection.find({"_id": {"$in": list(names[start : start + BATCH])}})
+        for start in range(0, len(names), IDS_AT_ONCE):
+            some = list(names[start : start + IDS_AT_ONCE])
+            cursor = self.collection.find({"_id": {"$in": some}})
             async for document in cursor:
                 found[document["_id"]] = document
         return found

@@ -83,7 +83,8 @@ class Publisher:
         Raises nats.errors.Error (or TimeoutError) when the bus is away or has no such stream.
         """
         if not self._client.is_connected:
-            raise nats.errors.ConnectionReconnectingError  # else it would wait for the full time limit
+            # Without this it would wait for the full time limit.
+            raise nats.errors.ConnectionReconnectingError
         await self._js.publish(
             subject, payload, headers={**(headers or {}), Header.MSG_ID.value: event_id}
         )

@@ -28,6 +28,9 @@ __all__ = ["Collection", "Database", "DuplicateKey", "StoreUnfit", "connect", "p
 _log = logs.get_logger("mongo")
 _CHECKED = "chassis_self_check"
 
+# The most ids in one $in: the embedded store's cost per id grows with their number.
+IDS_AT_ONCE = 100
+
 
 class StoreUnfit(RuntimeError):  # noqa: N818
     """The configured store does not do what Spareline's writes rest on."""

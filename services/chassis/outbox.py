@@ -13,10 +13,10 @@ from contextlib import suppress
 from services.chassis import faults, logs, metrics
 from services.chassis.aggregates import Document
 from services.chassis.events import Publisher
-from services.chassis.mongo import Collection
+from services.chassis.mongo import IDS_AT_ONCE, Collection
 
 IN_FLIGHT = 200
-BATCH = 1000
+BATCH = 5000  # of one query: the embedded store reads all that is pending for each
 POLL_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -62,54 +62,58 @@ class Relay:
         """
         emptied = 0
         for collection in self._collections:
-            documents = await (
-                collection.find({"pending": True}, {"outbox": 1, "revision": 1})
-                .limit(BATCH)
-                .to_list(BATCH)
-            )
+            cursor = collection.find({"pending": True}, {"outbox": 1, "revision": 1})
+            documents = await cursor.limit(BATCH).to_list(BATCH)
             if documents:
                 emptied += await self._relay(collection, documents)
         return emptied
 
     async def _relay(self, collection: Collection, documents: list[Document]) -> int:
-        gate = asyncio.Semaphore(IN_FLIGHT)
-        failure: list[BaseException] = []
-        published: list[Document] = []
-
-        async def publish(document: Document) -> None:
-            async with gate:
-                if failure:
-                    return  # the bus is away: waiting out each time limit would take hours
-                try:
-                    for event in document["outbox"]:  # one by one: their order matters
-                        await self._publisher.publish(
-                            event["subject"], bytes(event["payload"]), event["id"]
-                        )
-                except Exception as error:
-                    failure.append(error)
-                else:
-                    published.append(document)
-
-        await asyncio.gather(*(publish(document) for document in documents))
-        emptied = await self._empty(collection, published)
-        metrics.OUTBOX_RELAYED.labels(collection.name).inc(emptied)
-        if failure:
-            raise failure[0]
+        """Publish chunk by chunk; while the next one is published, empty the one before."""
+        emptied = 0
+        emptying: asyncio.Task[int] | None = None
+        try:
+            for start in range(0, len(documents), IN_FLIGHT):
+                published, failure = await self._publish(documents[start : start + IN_FLIGHT])
+                if emptying is not None:
+                    emptied += await emptying
+                emptying = asyncio.ensure_future(self._empty(collection, published))
+                if failure is not None:
+                    raise failure
+        finally:
+            if emptying is not None:
+                emptied += await emptying
+            metrics.OUTBOX_RELAYED.labels(collection.name).inc(emptied)
         return emptied
+
+    async def _publish(self, chunk: list[Document]) -> tuple[list[Document], BaseException | None]:
+        outcomes = await asyncio.gather(
+            *(self._publish_one(document) for document in chunk), return_exceptions=True
+        )
+        failure = next((o for o in outcomes if isinstance(o, BaseException)), None)
+        published = [d for d, outcome in zip(chunk, outcomes, strict=True) if outcome is None]
+        return published, failure
+
+    async def _publish_one(self, document: Document) -> None:
+        for event in document["outbox"]:  # one after the other: their order matters
+            payload = bytes(event["payload"])
+            await self._publisher.publish(event["subject"], payload, event["id"])
 
     async def _empty(self, collection: Collection, documents: Iterable[Document]) -> int:
         by_revision: dict[int, list[Document]] = defaultdict(list)
         for document in documents:
             by_revision[document["revision"]].append(document)
         emptied = 0
-        for revision, group in by_revision.items():
-            result = await collection.update_many(
-                {"_id": {"$in": [d["_id"] for d in group]}, "revision": revision},
-                {"$set": {"pending": False, "outbox": []}},
-            )
-            emptied += len(group)
-            if result.matched_count < len(group):
-                await self._pull(collection, revision, group)
+        for revision, same in by_revision.items():
+            for start in range(0, len(same), IDS_AT_ONCE):
+                group = same[start : start + IDS_AT_ONCE]
+                result = await collection.update_many(
+                    {"_id": {"$in": [d["_id"] for d in group]}, "revision": revision},
+                    {"$set": {"pending": False, "outbox": []}},
+                )
+                emptied += len(group)
+                if result.matched_count < len(group):
+                    await self._pull(collection, revision, group)
         return emptied
 
     async def _pull(self, collection: Collection, revision: int, group: list[Document]) -> None:

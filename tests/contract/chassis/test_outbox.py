@@ -152,10 +152,10 @@ async def test_the_relay_survives_the_bus_being_away(
 
 
 @pytest.mark.slow
-async def test_thirty_thousand_pending_documents_are_relayed_quickly(
+async def test_thousands_of_pending_documents_are_relayed_quickly(
     things: Aggregates, bus: events.Bus, nats_url: str
 ) -> None:
-    total = 30_000
+    total = 6_000
     news = [New({"_id": f"things/{i}"}, [event(b"%d" % i)]) for i in range(total)]
     started = time.perf_counter()
     assert all(await things.insert_many(news))
@@ -167,4 +167,4 @@ async def test_thirty_thousand_pending_documents_are_relayed_quickly(
     print(f"insert {inserted - started:.1f} s, relay {relayed - inserted:.1f} s")
     assert await drained(things)
     assert await count(nats_url) == total
-    assert relayed - inserted < 120  # some 20 s on an idle machine; a scan per event takes hours
+    assert relayed - inserted < 60  # some 6 s on two idle cores; a scan per event takes minutes
