@@ -75,6 +75,16 @@ class _Shelf(Generic[Posting]):
         found = [self.get(name) for name in sorted(self.entries)]
         return tuple(each for each in found if each is not None)
 
+    def in_play(self) -> tuple[Posting, ...]:
+        """Return the open ones, and those whose last part is held but not committed yet."""
+        bodies = [self.entries[name].body for name in sorted(self.entries)]
+        return tuple(
+            each
+            for each in bodies
+            if each is not None
+            and (each.state == self.open_state or any(one.held for one in each.balances))
+        )
+
 
 class Book:
     """Organizations, capabilities, open offers and open demands. Not for several threads.
@@ -155,17 +165,20 @@ class Book:
 
     def counts(self) -> tuple[int, int, int]:
         """Organizations known, open offers, open demands."""
-        now = self.snapshot()
-        return len(now.organizations), len(now.offers), len(now.demands)
+        return len(self._organizations), len(self._offers.open()), len(self._demands.open())
 
     def snapshot(self) -> BookSnapshot:
-        """Return the book as it stands; later changes do not touch it."""
+        """Return the book as it stands; later changes do not touch it.
+
+        Demands that are matched by proposals still unanswered are in it, since a policy may
+        reopen those.
+        """
         if self._snapshot is None:
             self._snapshot = BookSnapshot(
                 tuple(self._capabilities[name] for name in sorted(self._capabilities)),
                 tuple(self._organizations[name] for name in sorted(self._organizations)),
-                self._offers.open(),
-                self._demands.open(),
+                self._offers.in_play(),
+                self._demands.in_play(),
             )
         return self._snapshot
 
