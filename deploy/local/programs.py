@@ -46,6 +46,7 @@ def services(settings: StackSettings, secrets: Credentials) -> list[Program]:
     }
     own = {
         "registry": {
+            "SPARELINE_MONGO_DATABASE": "registry",
             "SPARELINE_GRPC_PORT": str(settings.port("registry_port")),
             "SPARELINE_SIGNING_KEY_FILE": str(secrets.signing_key_file),
             "SPARELINE_SERVICE_SECRETS": f"matching={secrets.matching_secret}",
@@ -53,6 +54,7 @@ def services(settings: StackSettings, secrets: Credentials) -> list[Program]:
             "SPARELINE_OPERATOR_PASSWORD": secrets.operator_password,
         },
         "matching": {
+            "SPARELINE_MONGO_DATABASE": "matching",
             "SPARELINE_GRPC_PORT": str(settings.port("matching_port")),
             "SPARELINE_SERVICE_SECRET": secrets.matching_secret,
         },
@@ -73,7 +75,6 @@ def services(settings: StackSettings, secrets: Credentials) -> list[Program]:
             {
                 **shared,
                 **environment,
-                "SPARELINE_MONGO_DATABASE": name,
                 "SPARELINE_METRICS_PORT": str(settings.port(f"{name}_metrics_port")),
             },
             stop_seconds=settings.drain_seconds + 5.0,

@@ -1,0 +1,46 @@
+"""Whether the service in this container is ready: exit code 0 or 1, for the image's HEALTHCHECK.
+
+The gateway is asked over HTTP, the others over gRPC health; which, follows from the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.error
+import urllib.request
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+_SECONDS: Final = 4.0
+
+
+def ready() -> bool:
+    """Ask the service that runs beside this process."""
+    if port := os.environ.get("SPARELINE_GATEWAY_PORT"):
+        return _http_ready(f"http://127.0.0.1:{port}/health/ready")
+    return _grpc_ready(f"127.0.0.1:{os.environ['SPARELINE_GRPC_PORT']}")
+
+
+def _http_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310
+            return int(answer.status) == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _grpc_ready(address: str) -> bool:
+    with grpc.insecure_channel(address) as channel:
+        try:
+            request = health_pb2.HealthCheckRequest()
+            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=_SECONDS)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if ready() else 1)
