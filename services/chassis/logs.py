@@ -75,6 +75,7 @@ def configure(level: str = "INFO", log_format: Literal["json", "console"] = "jso
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            structlog.stdlib.add_logger_name,
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
@@ -94,4 +95,5 @@ def _add_logger_name(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def get_logger(name: str, **bound: Any) -> Logger:
     """Return a logger whose lines carry its name and the values bound to it."""
-    return cast(Logger, structlog.stdlib.get_logger(name).bind(logger=name, **bound))
+    # Not bound yet: a logger made at import must follow a configuration made later.
+    return cast(Logger, structlog.stdlib.get_logger(name, **bound))

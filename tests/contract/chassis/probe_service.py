@@ -73,10 +73,10 @@ def service_descriptor(
     package: str, methods: Mapping[str, tuple[bool, bool, options_pb2.Access | None]]
 ) -> Any:
     """Return the descriptor of a probe service with other methods."""
-    pool = descriptor_pool.Default()
+    pool: Any = descriptor_pool.Default()  # type: ignore[no-untyped-call]
     file = _file(package, methods)
-    pool.Add(file)  # type: ignore[no-untyped-call]
-    return pool.FindServiceByName(f"{package}.ProbeService")  # type: ignore[no-untyped-call]
+    pool.Add(file)
+    return pool.FindServiceByName(f"{package}.ProbeService")
 
 
 DESCRIPTOR = service_descriptor(PACKAGE, METHODS)
