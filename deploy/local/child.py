@@ -45,6 +45,7 @@ def become(name: str) -> None:
     # A program that was killed may have left workers of its own, which would hold its port.
     left = marked_processes(stack_id, program=name, but=os.getpid())
     end_processes(left, patience=0.0)
+    os.umask(0o077)  # whatever it writes is for its owner alone
     environment = {**os.environ, **program.environment}
     os.execve(program.command[0], list(program.command), environment)  # noqa: S606
 

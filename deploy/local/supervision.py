@@ -74,7 +74,6 @@ logfile_backups=1
 loglevel=info
 pidfile={_value(layout.run / "supervisord.pid")}
 directory={_value(layout.run)}
-umask=077
 nocleanup=true
 
 [unix_http_server]
