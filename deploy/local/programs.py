@@ -36,16 +36,18 @@ def servers(settings: StackSettings, layout: Layout) -> list[Program]:
 def services(settings: StackSettings, secrets: Credentials) -> list[Program]:
     """Registry, matching and gateway, in the order in which they start."""
     shared = {
+        "SPARELINE_LOG_LEVEL": settings.log_level,
+        "SPARELINE_DRAIN_SECONDS": str(settings.drain_seconds),
+        "SPARELINE_METRICS_HOST": LOOPBACK,
+    }
+    backing = {
         "SPARELINE_MONGO_URL": mongo_url(settings),
         "SPARELINE_NATS_URL": nats_url(settings),
         "SPARELINE_GRPC_HOST": LOOPBACK,
-        "SPARELINE_REGISTRY_ADDRESS": registry_address(settings),
-        "SPARELINE_MATCHING_ADDRESS": matching_address(settings),
-        "SPARELINE_LOG_LEVEL": settings.log_level,
-        "SPARELINE_DRAIN_SECONDS": str(settings.drain_seconds),
     }
     own = {
         "registry": {
+            **backing,
             "SPARELINE_MONGO_DATABASE": "registry",
             "SPARELINE_GRPC_PORT": str(settings.port("registry_port")),
             "SPARELINE_SIGNING_KEY_FILE": str(secrets.signing_key_file),
@@ -54,15 +56,17 @@ def services(settings: StackSettings, secrets: Credentials) -> list[Program]:
             "SPARELINE_OPERATOR_PASSWORD": secrets.operator_password,
         },
         "matching": {
+            **backing,
             "SPARELINE_MONGO_DATABASE": "matching",
             "SPARELINE_GRPC_PORT": str(settings.port("matching_port")),
+            "SPARELINE_REGISTRY_ADDRESS": registry_address(settings),
             "SPARELINE_SERVICE_SECRET": secrets.matching_secret,
         },
         "gateway": {
-            # The gateway serves pages, not gRPC.
-            "SPARELINE_GRPC_PORT": "0",
             "SPARELINE_GATEWAY_HOST": settings.gateway_host,
             "SPARELINE_GATEWAY_PORT": str(settings.gateway_port),
+            "SPARELINE_REGISTRY_ADDRESS": registry_address(settings),
+            "SPARELINE_MATCHING_ADDRESS": matching_address(settings),
             "SPARELINE_SESSION_KEY": secrets.session_key,
             # Plain HTTP on this machine: a browser would not send a secure cookie back.
             "SPARELINE_SECURE_COOKIES": "0",

@@ -9,7 +9,12 @@ from deploy.local.credentials import credentials_in
 from deploy.local.layout import Layout
 from deploy.local.program import Program
 from deploy.local.settings import StackSettings
-from tests.unit.deploy.settings_classes import SERVICES, required_variables, settings_class
+from tests.unit.deploy.settings_classes import (
+    SERVICES,
+    required_variables,
+    settings_class,
+    variables,
+)
 
 
 @pytest.fixture
@@ -24,6 +29,7 @@ def test_a_service_can_read_its_settings_from_what_it_is_given(
 ) -> None:
     given = service_programs[service].environment
     assert required_variables(service) - given.keys() == set()
+    assert given.keys() - variables(service) == set()
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     assert settings_class(service)() is not None
