@@ -4,12 +4,13 @@
 demand touches, and `SolverProcess` does the solving in a process of its own.
 """
 
-from services.matching.engine.certificate import Certificate
 from services.matching.engine.components import Part, component_of, split
 from services.matching.engine.limits import IntArray, InvalidMarket
 from services.matching.engine.market import Market, Term
 from services.matching.engine.objective import Use, use_of, value, value_by_term
+from services.matching.engine.process import SolverDied, SolverProcess
 from services.matching.engine.result import (
+    Certificate,
     InfeasiblePins,
     Options,
     Phase,
@@ -18,6 +19,7 @@ from services.matching.engine.result import (
     Status,
 )
 from services.matching.engine.solve import solve, solve_value
+from services.matching.engine.verify import Verdict, verify
 
 __all__ = [
     "Certificate",
@@ -30,9 +32,12 @@ __all__ = [
     "Phase",
     "Progress",
     "Result",
+    "SolverDied",
+    "SolverProcess",
     "Status",
     "Term",
     "Use",
+    "Verdict",
     "component_of",
     "solve",
     "solve_value",
@@ -40,4 +45,5 @@ __all__ = [
     "use_of",
     "value",
     "value_by_term",
+    "verify",
 ]

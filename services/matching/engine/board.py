@@ -70,10 +70,9 @@ class Board:
                 self._bounds[index] = bound
                 self._tell()
 
-    def finish(self, index: int) -> None:
-        """The search of component ``index`` has ended."""
+    def finish(self) -> None:
+        """The search of one more component has ended."""
         with self._lock:
-            self._phase = Phase.SEARCH
             self._done += 1
             self._tell()
 

@@ -10,7 +10,7 @@ minimum orders and sequences are left out, which can only raise it too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,25 +18,12 @@ import numpy.typing as npt
 from services.matching.engine.indices import Indices, indices
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
+from services.matching.engine.result import Certificate
 
 DEFAULT_SCALE = 2**16
 
-Exact = npt.NDArray[np.int64] | npt.NDArray[np.object_]
-
-
-@dataclass(frozen=True, eq=False)
-class Certificate:
-    """Prices as integers over ``scale``, and the ``bound`` they prove.
-
-    ``slot_price[S]`` and ``cap_price[C]`` are objective units per tick, ``budget_price[D]``
-    objective units per minor unit of budget; none is negative.
-    """
-
-    scale: int
-    slot_price: IntArray
-    cap_price: IntArray
-    budget_price: IntArray
-    bound: int
+# int64 where it holds every sum, Python's integers (dtype object) where it does not.
+Exact = npt.NDArray[Any]
 
 
 def certify(
@@ -69,8 +56,10 @@ def certify(
 def prove(market: Market, scale: int, slot: IntArray, cap: IntArray, budget: IntArray) -> int:
     """The integer bound that the prices prove: nothing feasible is worth more."""
     of = indices(market)
+    budget = np.where(market.budget >= 0, budget, 0)
     kind: type = np.int64 if _fits(market, of, scale, slot, cap, budget) else object
-    slots, caps = slot.astype(kind), cap.astype(kind)
+    slots: Exact = slot.astype(kind)
+    caps: Exact = cap.astype(kind)
     total = int((slots * market.slot_capacity).sum()) + int((caps * market.cap_limit).sum())
     total += _demands(market, of, scale, kind, slots, caps, budget.astype(kind))
     return total // scale
@@ -98,9 +87,9 @@ def _demands(
     best, served = _lines(m, of, scale, kind, slot, cap, budget)
     bundle = m.bundle.astype(bool)
     counted = np.where(bundle[m.line_demand], best, np.maximum(best, 0))
-    whole = np.zeros(m.demands, dtype=kind)
+    whole: Exact = np.zeros(m.demands, dtype=kind)
     np.add.at(whole, m.line_demand, np.where(served, counted, 0))
-    gain = np.maximum(of.per_setup, 0).astype(kind) * scale
+    gain: Exact = np.maximum(of.per_setup, 0).astype(kind) * scale
     rows = np.flatnonzero(of.setup_demand >= 0)
     np.add.at(whole, of.setup_demand[rows], gain[rows])
     whole = whole + of.per_demand.astype(kind) * scale + budget * np.maximum(m.budget, 0)
@@ -124,7 +113,7 @@ def _lines(
     # The least part must be taken at any price; beyond it only what gains.
     wanted = np.where(reduced[order] > 0, m.line_quantity[line], m.line_least[line])
     take = np.clip(wanted - before, 0, upper)
-    best = of.per_line.astype(kind) * scale
+    best: Exact = of.per_line.astype(kind) * scale
     np.add.at(best, line, reduced[order] * take)
     np.add.at(best, np.arange(m.lines), _pair_gains(m, of, kind) * scale)
     room = np.zeros(m.lines, dtype=np.int64)
@@ -141,14 +130,14 @@ def reduced_pairs(
     """
     per_demand = budget[of.pair_demand]
     once = -np.minimum(of.per_pair, 0).astype(kind) * scale + per_demand * m.pair_fixed_cost
-    by_group = -np.minimum(of.per_setup, 0).astype(kind) * scale
+    by_group: Exact = -np.minimum(of.per_setup, 0).astype(kind) * scale
     by_group = by_group + np.where(of.setup_demand >= 0, budget[of.setup_demand], 0) * m.setup_cost
     shared = np.zeros(m.setups, dtype=np.int64)
     np.add.at(shared, m.pair_setup, of.pair_most)
-    value = of.per_tick.astype(kind) * scale - per_demand * m.pair_unit_cost
+    value: Exact = of.per_tick.astype(kind) * scale - per_demand * m.pair_unit_cost
     value = value - once // np.maximum(of.pair_most, 1)
     value = value - (by_group // np.maximum(shared, 1))[m.pair_setup]
-    charged = np.zeros(m.pairs, dtype=kind)
+    charged: Exact = np.zeros(m.pairs, dtype=kind)
     np.add.at(charged, m.cap_pairs, cap[of.cap_of])
     return value - charged
 
@@ -161,6 +150,6 @@ def _pair_gains(m: Market, of: Indices, kind: type) -> Exact:
     starts = np.searchsorted(line, np.arange(m.lines))
     rank = np.arange(m.pairs) - (starts[line] if len(line) else 0)
     allowed = np.where(m.line_max_partners > 0, m.line_max_partners, m.pairs)[line]
-    total = np.zeros(m.lines, dtype=kind)
+    total: Exact = np.zeros(m.lines, dtype=kind)
     np.add.at(total, line, np.where(rank < allowed, gains[order], 0).astype(kind))
     return total

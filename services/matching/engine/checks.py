@@ -98,7 +98,11 @@ def _references(m: Market) -> None:
     _within("x_slot", m.x_slot, 0, m.slots - 1)
     _within("cap_pairs", m.cap_pairs, 0, m.pairs - 1)
     _within("pin_x", m.pin_x, 0, m.variables - 1)
-    if m.cap_start[0] != 0 or m.cap_start[-1] != len(m.cap_pairs) or np.any(np.diff(m.cap_start) < 0):
+    if (
+        m.cap_start[0] != 0
+        or m.cap_start[-1] != len(m.cap_pairs)
+        or np.any(np.diff(m.cap_start) < 0)
+    ):
         raise InvalidMarket("cap_start must rise from 0 to the length of cap_pairs")
 
 
@@ -130,6 +134,8 @@ def _structure(m: Market) -> None:
     _unique("pair (offer, line)", m.pair_offer, m.pair_line)
     _unique("variable (pair, slot)", m.x_pair, m.x_slot)
     _unique("pin", m.pin_x, np.zeros_like(m.pin_x))
+    owner = np.repeat(np.arange(m.caps), np.diff(m.cap_start))
+    _unique("cap entry (cap, pair)", owner, m.cap_pairs)
     wrong = np.flatnonzero(m.slot_offer[m.x_slot] != m.pair_offer[m.x_pair])
     if len(wrong):
         raise InvalidMarket(f"x_slot[{int(wrong[0])}] is a slot of another offer than its pair's")
@@ -157,7 +163,10 @@ def _one_group_per_offer_and_demand(m: Market) -> None:
     demand = m.line_demand[m.pair_line]
     whole = m.pair_offer * (m.demands + 1) + demand
     groups = np.unique(np.stack([m.pair_setup, whole], axis=1), axis=0)
-    for column, text in ((0, "covers two (offer, demand)"), (1, "is split for one (offer, demand)")):
+    for column, text in (
+        (0, "covers two (offer, demand)"),
+        (1, "is split for one (offer, demand)"),
+    ):
         values, counts = np.unique(groups[:, column], return_counts=True)
         if (counts > 1).any():
             row = groups[groups[:, column] == values[counts > 1][0]][0]
@@ -188,7 +197,9 @@ def _magnitude(m: Market) -> None:
     total = 0
     for term in m.terms:
         for name in ("per_tick", "per_pair", "per_setup", "per_demand", "per_line"):
-            _within(f"term {term.name!r}: {name}", getattr(term, name), -LARGEST_MONEY, LARGEST_MONEY)
+            _within(
+                f"term {term.name!r}: {name}", getattr(term, name), -LARGEST_MONEY, LARGEST_MONEY
+            )
         per_x = np.abs(term.per_tick[m.x_pair]).astype(object) * reach
         total += int(per_x.sum()) if len(per_x) else 0
         for part in (term.per_pair, term.per_setup, term.per_demand, term.per_line):

@@ -171,7 +171,9 @@ class _Bucket:
         return self._order[first:last]
 
 
-def _term(term: Term, pairs: IntArray, setups: IntArray, demands: IntArray, lines: IntArray) -> Term:
+def _term(
+    term: Term, pairs: IntArray, setups: IntArray, demands: IntArray, lines: IntArray
+) -> Term:
     return Term(
         term.name,
         term.per_tick[pairs],

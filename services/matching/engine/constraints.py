@@ -69,7 +69,9 @@ def capacity(v: Layout) -> Rows:
 def quantity(v: Layout) -> Rows:
     """2. A served line gets between its least part and all it wants, any other nothing."""
     m, lines, x = v.market, np.arange(v.market.lines), np.arange(v.market.variables)
-    most = _rows(m.lines, -UNBOUNDED, 0, (v.of.x_line, x, 1), (lines, v.s + lines, -m.line_quantity))
+    most = _rows(
+        m.lines, -UNBOUNDED, 0, (v.of.x_line, x, 1), (lines, v.s + lines, -m.line_quantity)
+    )
     least = _rows(m.lines, 0, UNBOUNDED, (v.of.x_line, x, 1), (lines, v.s + lines, -m.line_least))
     return _join(most, least)
 
@@ -105,7 +107,9 @@ def bundle(v: Layout) -> Rows:
     """4a. A bundle is served whole or not at all; another demand when any line is served."""
     m, lines = v.market, np.arange(v.market.lines)
     demands = np.arange(m.demands)
-    none = _rows(m.demands, -UNBOUNDED, 0, (demands, v.z + demands, 1), (m.line_demand, v.s + lines, -1))
+    none = _rows(
+        m.demands, -UNBOUNDED, 0, (demands, v.z + demands, 1), (m.line_demand, v.s + lines, -1)
+    )
     high = np.zeros(m.lines, dtype=np.int64)
     each = _rows(m.lines, -1, high, (lines, v.s + lines, 1), (lines, v.z + m.line_demand, -1))
     each.low[m.bundle[m.line_demand] > 0] = 0
@@ -126,7 +130,11 @@ def sequence(v: Layout) -> Rows:
     )
     same = np.flatnonzero(np.diff(v.cut_rule) == 0)
     rises = _rows(
-        len(same), -1, 0, (np.arange(len(same)), v.c + same, 1), (np.arange(len(same)), v.c + same + 1, -1)
+        len(same),
+        -1,
+        0,
+        (np.arange(len(same)), v.c + same, 1),
+        (np.arange(len(same)), v.c + same + 1, -1),
     )
     row, x = _at_cuts(v, m.before_line)
     most = _reach(v, row, x, len(cuts))

@@ -55,7 +55,9 @@ class Search:
         self._model = compile_model(self._layout, hint)
         self._solver = cp_model.CpSolver()
         self._on_value = on_value
-        self._solver.best_bound_callback = lambda bound: on_bound(_down(bound))
+        self._on_bound = on_bound
+        self._seen: int | None = None
+        self._solver.best_bound_callback = self._tighter
         self._stopped = False
 
     def stop(self) -> None:
@@ -80,11 +82,18 @@ class Search:
         if status == cp_model.INFEASIBLE:
             return Found(None, None, True, False)
         response = self._solver.response_proto
+        known = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
         ended = status == cp_model.OPTIMAL or response.deterministic_time >= limits.deterministic
         quantity = None
-        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        if known:
             quantity = np.array(response.solution, dtype=np.int64)[: self._layout.y]
-        return Found(quantity, self._bound(), False, not ended)
+        return Found(quantity, self._bound() if known else self._seen, False, not ended)
+
+    def _tighter(self, bound: float) -> None:
+        # An answer without an assignment carries no bound (it says 0), so the last one is kept.
+        if math.isfinite(bound):
+            self._seen = _down(bound)
+            self._on_bound(self._seen)
 
     def _bound(self) -> int | None:
         """The weaker of CP-SAT's integer and real bounds, rounded away from the value."""

@@ -135,9 +135,7 @@ class Filler:
                 best = plan
         return best
 
-    def _free(
-        self, pair: int, line: int, start: int | None, so_far: Plan
-    ) -> list[tuple[int, int]]:
+    def _free(self, pair: int, line: int, start: int | None, so_far: Plan) -> list[tuple[int, int]]:
         """(variable, ticks left) of the pair, cheapest first; earliest first if lines wait."""
         if self._p_offer[pair] in self.closed:
             return []
@@ -161,9 +159,7 @@ class Filler:
             room = min(room, self._cap_left[cap] - own)
         return room
 
-    def _score(
-        self, pair: int, free: list[tuple[int, int]], room: int, so_far: Plan
-    ) -> float:
+    def _score(self, pair: int, free: list[tuple[int, int]], room: int, so_far: Plan) -> float:
         """Reduced value per tick when the pair is used as far as it can."""
         once = self._p_once[pair]
         if self._p_group[pair] not in so_far.groups:
@@ -224,7 +220,7 @@ class Filler:
 
     def _once_cost(self, pair: int, groups: set[int]) -> int:
         group = self._p_group[pair]
-        return self._p_fixed[pair] + (0 if group in groups else self._g_cost[group])
+        return int(self._p_fixed[pair] + (0 if group in groups else self._g_cost[group]))
 
     def _give_back(self, chosen: dict[int, int], missing: int) -> bool:
         """Take ``missing`` ticks from one chosen pair that stays above its own least."""
@@ -274,7 +270,7 @@ def _merge(plan: Plan, part: Plan) -> None:
 def _grouped(keys: IntArray, count: int) -> list[list[int]]:
     """Rows of each key, in rising order."""
     order = np.argsort(keys, kind="stable")
-    cuts = np.searchsorted(keys[order], np.arange(1, count)) if count else []
+    cuts = np.searchsorted(keys[order], np.arange(1, max(count, 1)))
     return [rows.tolist() for rows in np.split(order, cuts)][:count]
 
 

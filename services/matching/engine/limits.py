@@ -13,5 +13,5 @@ LARGEST_MONEY = 2**50
 LARGEST_OBJECTIVE = 2**58
 
 
-class InvalidMarket(ValueError):
+class InvalidMarket(ValueError):  # noqa: N818 - says what is the case
     """The arrays do not describe a market; the message names the array, row and number."""

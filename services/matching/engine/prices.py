@@ -84,7 +84,7 @@ def _relaxation(
     scarce = np.flatnonzero(row_of[m.x_slot] >= 0)
     entries.append((row_of[m.x_slot[scarce]], scarce, 1.0))
     base = len(slots)
-    entries.extend(_cap_entries(m, of, caps, base))
+    entries.extend(_cap_entries(m, caps, base))
     base += len(caps)
     entries.extend(_budget_entries(m, of, budgets, base, z))
     base += len(budgets)
@@ -117,7 +117,7 @@ def _spread_remainder(m: Market, of: Indices, rounded: FloatArray) -> FloatArray
 
 
 def _cap_entries(
-    m: Market, of: Indices, caps: IntArray, base: int
+    m: Market, caps: IntArray, base: int
 ) -> list[tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]]:
     order = np.argsort(m.x_pair, kind="stable")
     starts = np.searchsorted(m.x_pair[order], np.arange(m.pairs + 1))

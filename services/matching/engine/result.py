@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.matching.engine.certificate import Certificate
-from services.matching.engine.market import IntArray
+from services.matching.engine.limits import IntArray
 
 
 class Status(StrEnum):
@@ -26,7 +25,7 @@ class Phase(StrEnum):
     DONE = "DONE"
 
 
-class InfeasiblePins(ValueError):
+class InfeasiblePins(ValueError):  # noqa: N818 - says what is the case
     """The pinned quantities alone break a constraint, or no assignment contains them."""
 
 
@@ -34,16 +33,16 @@ class InfeasiblePins(ValueError):
 class Options:
     """Limits of one solve.
 
-    The search ends by ``deterministic_limit`` (the solver's own count of work, about a second per
-    unit, shared among the components), so that the answer does not depend on the machine;
-    ``time_limit_seconds`` is the safety net, and a result that met it is not reproducible.
+    The search ends by ``deterministic_limit`` (the solver's own count of work, roughly five to ten
+    seconds per unit on the cores it was tried on, shared among the components), so that the answer
+    does not depend on the machine; ``time_limit_seconds`` is the safety net, and a result that met it is not reproducible.
     ``gap_permille`` ends a component's search once that close to its bound. ``workers`` threads
     take components in parallel and never change the answer.
     """
 
     seed: int = 1
     time_limit_seconds: float = 60.0
-    deterministic_limit: float = 30.0
+    deterministic_limit: float = 4.0
     workers: int = 1
     gap_permille: float = 0.0
 
@@ -66,6 +65,21 @@ class Progress:
     seconds: float
     components_done: int
     components: int
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """Prices as integers over ``scale``, and the ``bound`` they prove.
+
+    ``slot_price[S]`` and ``cap_price[C]`` are objective units per tick, ``budget_price[D]``
+    objective units per minor unit of budget; none is negative.
+    """
+
+    scale: int
+    slot_price: IntArray
+    cap_price: IntArray
+    budget_price: IntArray
+    bound: int
 
 
 @dataclass(frozen=True, eq=False)

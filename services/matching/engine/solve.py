@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.matching.engine.board import Board
-from services.matching.engine.certificate import Certificate, certify
+from services.matching.engine.certificate import certify
 from services.matching.engine.components import Part, split
 from services.matching.engine.cpsat import Found, Limits, Search
 from services.matching.engine.greedy import greedy
@@ -19,6 +19,7 @@ from services.matching.engine.market import Market
 from services.matching.engine.objective import value, value_by_term
 from services.matching.engine.prices import Prices, relaxation_prices
 from services.matching.engine.result import (
+    Certificate,
     InfeasiblePins,
     Options,
     Phase,
@@ -64,6 +65,7 @@ def solve(
     certificate = _certificate(market, parts, starts)
     board.begin(certificate.bound, [(s.value, s.bound) for s in starts])
     board.report(Phase.GREEDY)
+    board.report(Phase.SEARCH)
     with board.watching():
         found = _search_all(parts, starts, options, board)
     quantity = np.zeros(market.variables, dtype=np.int64)
@@ -71,7 +73,7 @@ def solve(
     for part, start, answer in zip(parts, starts, found, strict=True):
         quantity[part.variables] = _better(part, start, answer)
         bound += start.bound if answer.bound is None else min(start.bound, answer.bound)
-    return _result(market, options, board, certificate, quantity, bound, starts, found)
+    return _result(market, board, certificate, quantity, bound, starts, found)
 
 
 def solve_value(market: Market, options: Options | None = None) -> int:
@@ -130,7 +132,7 @@ def _search_all(
             options.gap_permille / 1000,
         )
         found[index] = _search(index, parts[index], start, limits, board)
-        board.finish(index)
+        board.finish()
 
     with ThreadPoolExecutor(options.workers, thread_name_prefix="search") as pool:
         for _ in pool.map(one, order):
@@ -170,7 +172,6 @@ def _better(part: Part, start: _Start, answer: Found) -> IntArray:
 
 def _result(
     market: Market,
-    options: Options,
     board: Board,
     certificate: Certificate,
     quantity: IntArray,

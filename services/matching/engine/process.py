@@ -1,0 +1,192 @@
+"""Solving in a process of its own, so that an event loop never waits for a model or a search."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from services.matching.engine.market import Market
+from services.matching.engine.result import Options, Progress, Result
+from services.matching.engine.worker import serve
+
+# Building models and stopping a search take time beyond the solve's own limit.
+GRACE_SECONDS = 20.0
+# How long a cancelled solve may take to hand in before its process is ended.
+CANCEL_GRACE_SECONDS = 5.0
+
+
+class SolverDied(RuntimeError):  # noqa: N818 - says what is the case
+    """The worker process ended, or overran its limit and was ended, before it gave a result."""
+
+
+class _Job:
+    """One solve that is under way: its number, who waits for it, and whom progress goes to."""
+
+    def __init__(
+        self,
+        number: int,
+        answer: asyncio.Future[Result],
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.number = number
+        self.answer = answer
+        self.on_progress = on_progress
+
+
+class SolverProcess:
+    """One worker process, kept between solves and replaced when it dies. One solve at a time.
+
+    Callers that come while a solve runs wait for their turn. Use it from one event loop.
+    """
+
+    def __init__(self, grace_seconds: float = GRACE_SECONDS) -> None:
+        self._grace = grace_seconds
+        self._turn = asyncio.Lock()
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self._job: _Job | None = None
+        self._count = 0
+        self._closed = False
+        self._lost_pipe = False
+
+    async def solve(
+        self,
+        market: Market,
+        options: Options | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Result:
+        """Solve in the worker; ``on_progress`` is called on the event loop.
+
+        Cancelling the awaiting task stops the solve before the cancellation goes on.
+
+        Raises:
+            SolverDied: the worker ended or overran ``time_limit_seconds`` plus grace.
+            InfeasiblePins: no assignment keeps the pins.
+        """
+        options = options or Options()
+        async with self._turn:
+            if self._closed:
+                raise SolverDied("the solver has been closed")
+            await self._ready()
+            loop = asyncio.get_running_loop()
+            self._count += 1
+            job = self._job = _Job(self._count, loop.create_future(), on_progress)
+            try:
+                async with asyncio.timeout(options.time_limit_seconds + self._grace):
+                    await self._send(("solve", job.number, market, options))
+                    return await asyncio.shield(job.answer)
+            except TimeoutError:
+                await self._end()
+                limit = options.time_limit_seconds
+                raise SolverDied(
+                    f"the solve overran its limit of {limit} s and was ended"
+                ) from None
+            except asyncio.CancelledError:
+                await self._stopped(job)
+                raise
+            finally:
+                self._job = None
+                job.answer.cancel()
+
+    def cancel(self) -> None:
+        """Ask the running solve, if any, to hand in what it has; its status says CANCELLED."""
+        if self._job is not None and self._pipe is not None:
+            with contextlib.suppress(OSError):
+                self._pipe.send(("cancel", self._job.number))
+
+    async def close(self) -> None:
+        """End the worker. A solve that waits for it fails with SolverDied."""
+        self._closed = True
+        await self._end()
+
+    async def start(self) -> None:
+        """Start the worker ahead of the first solve, which then need not wait for its imports."""
+        async with self._turn:
+            await self._ready()
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id, None while there is none."""
+        return self._process.pid if self._process is not None else None
+
+    async def _ready(self) -> None:
+        if self._process is not None and self._process.is_alive() and not self._lost_pipe:
+            return
+        await self._end()
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe(duplex=True)
+        process = context.Process(target=serve, args=(theirs,), name="solver", daemon=True)
+        await asyncio.to_thread(process.start)
+        theirs.close()
+        self._process, self._pipe, self._lost_pipe = process, ours, False
+        loop = asyncio.get_running_loop()
+        thread = threading.Thread(target=self._read, args=(loop, ours), daemon=True, name="solver")
+        thread.start()
+
+    def _read(self, loop: asyncio.AbstractEventLoop, pipe: Connection) -> None:
+        """Hand each message to the loop; runs in a thread because a message may come in pieces."""
+        while True:
+            try:
+                message = pipe.recv()
+            except (EOFError, OSError):
+                break
+            with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
+                loop.call_soon_threadsafe(self._take, *message[1:])
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._lost, pipe)
+
+    def _take(self, number: int, content: Progress | Result | Exception) -> None:
+        job = self._job
+        if job is None or job.number != number or job.answer.done():
+            return
+        if isinstance(content, Progress):
+            if job.on_progress is not None:
+                job.on_progress(content)
+        elif isinstance(content, Result):
+            job.answer.set_result(content)
+        else:
+            job.answer.set_exception(content)
+
+    def _lost(self, pipe: Connection) -> None:
+        """The worker's end of the pipe closed: whoever waits is told."""
+        if pipe is not self._pipe:
+            return
+        self._lost_pipe = True
+        if self._job is not None and not self._job.answer.done():
+            self._job.answer.set_exception(SolverDied("the solver process died during the solve"))
+
+    async def _send(self, message: object) -> None:
+        assert self._pipe is not None
+        try:
+            await asyncio.to_thread(self._pipe.send, message)
+        except OSError as error:
+            self._lost_pipe = True
+            raise SolverDied("the solver process died before the solve began") from error
+
+    async def _stopped(self, job: _Job) -> None:
+        """Stop the solve of a task that is being cancelled; end the worker if it does not yield."""
+        self.cancel()
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(CANCEL_GRACE_SECONDS):
+                await asyncio.shield(job.answer)
+        if not job.answer.done():
+            await self._end()
+
+    async def _end(self) -> None:
+        """End the worker, if there is one, and wait until it is gone."""
+        process, pipe = self._process, self._pipe
+        self._process = None
+        if process is not None:
+            process.kill()
+            await asyncio.to_thread(process.join)
+            process.close()
+        if pipe is not None:
+            if self._job is not None and not self._job.answer.done():
+                self._job.answer.set_exception(SolverDied("the solver process was ended"))
+            self._pipe = None
+            pipe.close()
