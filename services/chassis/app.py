@@ -16,10 +16,10 @@ import uvloop
 
 from services.chassis import logs, metrics, traces
 from services.chassis.health import Health, Probe
-from services.chassis.settings import ChassisSettings
+from services.chassis.settings import RuntimeSettings
 
 T = TypeVar("T")
-S = TypeVar("S", bound=ChassisSettings)
+S = TypeVar("S", bound=RuntimeSettings)
 
 EXIT_CRASHED = 1
 
@@ -143,11 +143,11 @@ async def _run(name: str, settings: S, build: Callable[[App, S], Awaitable[None]
     return app.exit_code
 
 
-def _observe(app: App, settings: ChassisSettings) -> None:
+def _observe(app: App, settings: RuntimeSettings) -> None:
     if settings.otlp_endpoint:
         app.push(traces.configure(app.name, settings.otlp_endpoint))
     if settings.metrics_port:
-        app.push(metrics.serve(settings.grpc_host, settings.metrics_port))
+        app.push(metrics.serve(settings.metrics_host, settings.metrics_port))
 
 
 async def _build_or_stop(app: App, building: Awaitable[None]) -> None:

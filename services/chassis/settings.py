@@ -10,16 +10,12 @@ PREFIX = "SPARELINE_"
 EXIT_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
 
 
-class ChassisSettings(BaseSettings):
-    """What every service needs; read from variables that begin with ``SPARELINE_``."""
+class RuntimeSettings(BaseSettings):
+    """What every process needs; read from variables that begin with ``SPARELINE_``."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    mongo_url: str = Field(min_length=1)
-    mongo_database: str = ""
-    nats_url: str = Field(min_length=1)
-    grpc_host: str = "127.0.0.1"
-    grpc_port: int = Field(ge=0, le=65535)
+    metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=0, ge=0, le=65535, description="0: no metrics endpoint")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
@@ -27,7 +23,17 @@ class ChassisSettings(BaseSettings):
     drain_seconds: float = Field(default=10.0, ge=0)
 
 
-S = TypeVar("S", bound=ChassisSettings)
+class ChassisSettings(RuntimeSettings):
+    """What every service with a store, a bus and a gRPC server needs."""
+
+    mongo_url: str = Field(min_length=1)
+    mongo_database: str = ""
+    nats_url: str = Field(min_length=1)
+    grpc_host: str = "127.0.0.1"
+    grpc_port: int = Field(ge=0, le=65535)
+
+
+S = TypeVar("S", bound=RuntimeSettings)
 
 
 def complaints(error: ValidationError) -> list[str]:
