@@ -1,0 +1,86 @@
+"""The smallest single changes to an offer that would have brought it a customer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from services.matching.domain.eligibility import NAMES
+from services.matching.domain.tables import Tables, with_row
+from services.matching.explain.demand_changes import counterfactual
+from services.matching.explain.line_changes import Kind
+from services.matching.explain.steps import Change, money, percent_down, permille, smallest
+from services.matching.explain.whatif import Clock, OutOfTimeError, WhatIf
+from spareline.market.v1.offer_pb2 import Offer
+from spareline.matching.v1.explanation_pb2 import Counterfactual
+
+
+def offer_changes(whatif: WhatIf, offer: int, clock: Clock) -> list[Counterfactual]:
+    """Confirmed changes of price, minimum order, minimum run and lead time."""
+    found = []
+    try:
+        for kind in kinds(whatif.solution.problem.tables, offer):
+            if not _promising(whatif, offer, kind):
+                continue
+
+            def confirmed(change: Change) -> bool:
+                return whatif.offer_used(change.tables, offer, clock)
+
+            change = smallest(kind.steps, kind.make, confirmed)
+            if change is not None:
+                found.append(counterfactual(change))
+    except OutOfTimeError:
+        pass  # what was confirmed until now stands
+    return found
+
+
+def kinds(tables: Tables, row: int) -> Iterator[Kind]:
+    """Every kind of change that the offer leaves room for."""
+    offer = tables.offers.messages[row]
+    if offer.unit_price:
+        yield _lower(tables, row, "unit_price", range(1, 51), ("price",), money)
+    if offer.minimum_order:
+        yield _lower(tables, row, "minimum_order", range(10, 101, 10), ("size",), str)
+    if offer.minimum_run:
+        yield _lower(tables, row, "minimum_run", range(10, 101, 10), (), str)
+    if offer.lead_time_periods:
+        yield _sooner(tables, row)
+
+
+def _lower(
+    tables: Tables, row: int, name: str, steps: range, rules: tuple[str, ...], text: Any
+) -> Kind:
+    old = getattr(tables.offers.messages[row], name)
+
+    def make(percent: int) -> Change:
+        new = percent_down(old, percent)
+        changed = _with(tables, row, name, name, new)
+        return Change(name, "", text(old), text(new), permille(old, new), changed)
+
+    return Kind(name, steps, make, rules)
+
+
+def _sooner(tables: Tables, row: int) -> Kind:
+    old = tables.offers.messages[row].lead_time_periods
+
+    def make(periods: int) -> Change:
+        changed = _with(tables, row, "lead_time_periods", "lead_time", old - periods)
+        return Change("lead_time", "", str(old), str(old - periods), periods, changed)
+
+    return Kind("lead_time", range(1, old + 1), make, ("window", "size"))
+
+
+def _with(tables: Tables, row: int, field: str, column: str, value: int) -> Tables:
+    message = Offer()
+    message.CopyFrom(tables.offers.messages[row])
+    setattr(message, field, value)
+    return replace(tables, offers=with_row(tables.offers, row, message, {column: value}))
+
+
+def _promising(whatif: WhatIf, row: int, kind: Kind) -> bool:
+    funnels = whatif.solution.problem.offer_funnels
+    gained = any(funnels.alone[row, NAMES.index(rule)] for rule in kind.rules)
+    if kind.field == "lead_time":
+        gained = gained or bool(funnels.first[row, NAMES.index("window")])
+    return bool(gained or funnels.eligible[row])

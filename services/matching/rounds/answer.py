@@ -1,0 +1,124 @@
+"""A round's answer as it is stored: quantities, prices, and what was claimed for them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.matching.domain.book_snapshot import SnapshotError
+from services.matching.domain.vocabulary import IntArray
+from services.matching.engine import Certificate, Result, Status
+
+_FORMAT = "spareline-answer-1"
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """``quantity[X]`` in ticks, the certificate's prices, the objective and the bounds."""
+
+    quantity: IntArray
+    certificate: Certificate
+    objective: int
+    by_term: dict[str, int]
+    upper_bound: int
+    status: Status
+    reproducible: bool
+    components: int
+    seconds: float
+
+    @staticmethod
+    def of(result: Result) -> Answer:
+        """The answer that a solve gave."""
+        return Answer(
+            result.quantity,
+            result.certificate,
+            result.objective,
+            dict(result.objective_by_term),
+            result.upper_bound,
+            result.status,
+            result.reproducible,
+            result.components,
+            result.seconds,
+        )
+
+    @property
+    def gap_ppm(self) -> int:
+        """(bound - objective) / max(1, |bound|) in millionths, rounded up."""
+        return gap_ppm(self.upper_bound, self.objective)
+
+    def to_bytes(self) -> bytes:
+        """Compressed JSON with sparse arrays; the same answer gives the same bytes."""
+        prices = self.certificate
+        plain = {
+            "format": _FORMAT,
+            "quantity": _sparse(self.quantity),
+            "scale": prices.scale,
+            "slot_price": _sparse(prices.slot_price),
+            "cap_price": _sparse(prices.cap_price),
+            "budget_price": _sparse(prices.budget_price),
+            "bound": prices.bound,
+            "objective": self.objective,
+            "by_term": self.by_term,
+            "upper_bound": self.upper_bound,
+            "status": self.status.value,
+            "reproducible": self.reproducible,
+            "components": self.components,
+            "seconds": self.seconds,
+        }
+        text = json.dumps(plain, separators=(",", ":"))
+        return gzip.compress(text.encode(), compresslevel=6, mtime=0)
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Answer:
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            SnapshotError: the bytes are not what `to_bytes` writes.
+        """
+        try:
+            plain = json.loads(gzip.decompress(data))
+        except (OSError, EOFError, ValueError) as error:
+            raise SnapshotError("these are not the bytes of an answer") from error
+        if plain.get("format") != _FORMAT:
+            raise SnapshotError("these are not the bytes of an answer")
+        prices = Certificate(
+            plain["scale"],
+            _dense(plain["slot_price"]),
+            _dense(plain["cap_price"]),
+            _dense(plain["budget_price"]),
+            plain["bound"],
+        )
+        return Answer(
+            _dense(plain["quantity"]),
+            prices,
+            plain["objective"],
+            plain["by_term"],
+            plain["upper_bound"],
+            Status(plain["status"]),
+            plain["reproducible"],
+            plain["components"],
+            plain["seconds"],
+        )
+
+
+def gap_ppm(bound: int, objective: int) -> int:
+    """(bound - objective) / max(1, |bound|) in millionths, rounded up."""
+    return -((objective - bound) * 1_000_000 // max(1, abs(bound)))
+
+
+def _sparse(array: IntArray) -> list[object]:
+    """Length, then positions and values of what is not zero."""
+    where = np.flatnonzero(array)
+    return [len(array), where.tolist(), array[where].tolist()]
+
+
+def _dense(parts: list[object]) -> IntArray:
+    size, where, values = parts
+    assert isinstance(size, int)
+    array = np.zeros(size, dtype=np.int64)
+    array[np.array(where, dtype=np.int64)] = np.array(values, dtype=np.int64)
+    array.setflags(write=False)
+    return array
