@@ -1,0 +1,1 @@
+"""The registry over gRPC: thin handlers over the use cases."""

@@ -1,0 +1,147 @@
+"""The audit log: written in batches behind the calls, read by organization, newest first."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from pymongo.errors import BulkWriteError
+
+from services.chassis import faults, logs
+from services.chassis.aggregates import Document
+from services.chassis.mongo import Database
+from services.registry.domain.instants import Clock, now_ms, timestamp
+from spareline.market.v1.organization_pb2 import AuditEntry
+
+FLUSH_SECONDS = 0.2
+BATCH = 1000
+_RANDOM_BITS = 20
+_DAY_MS = 86_400_000
+_LONGEST_PAUSE_SECONDS = 5.0
+_DUPLICATE_CODE = 11000
+
+
+class AuditLog:
+    """Who read or changed what. Use as a context manager: what is pending is flushed at the end."""
+
+    def __init__(self, database: Database, clock: Clock = now_ms) -> None:
+        self._collection = database["audit"]
+        self._clock = clock
+        self._pending: list[Document] = []
+        self._wanted = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._log = logs.get_logger("audit")
+
+    async def ensure_indexes(self) -> None:
+        """Create the index that pages are read by."""
+        await self._collection.create_index([("organization", 1), ("order", 1)])
+
+    def record(
+        self,
+        organization: str,
+        actor: str,
+        actor_organization: str,
+        action: str,
+        resource: str,
+        fields: Sequence[str] = (),
+    ) -> None:
+        """Note that ``actor`` did something to a resource of ``organization``.
+
+        It is stored a moment later, so a crash of the process can lose the last entries.
+        """
+        instant = self._clock()
+        order = instant << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+        entry = AuditEntry(
+            name=f"{organization}/auditEntries/{order:016x}",
+            time=timestamp(instant),
+            actor=actor,
+            actor_organization=actor_organization,
+            action=action,
+            resource=resource,
+            fields=fields,
+        )
+        self._pending.append(
+            {
+                "_id": entry.name,
+                "organization": organization,
+                "order": order,
+                "body": entry.SerializeToString(),
+            }
+        )
+        self._wanted.set()
+
+    async def flush(self) -> None:
+        """Store what is pending. Raises what the store raised; it is then still pending."""
+        async with self._writing:
+            while self._pending:
+                batch = self._pending[:BATCH]
+                try:
+                    await self._collection.insert_many(batch, ordered=False)
+                except BulkWriteError as error:
+                    # After a lost connection an earlier attempt may have stored some.
+                    codes = {found["code"] for found in (error.details or {})["writeErrors"]}
+                    if codes != {_DUPLICATE_CODE}:
+                        raise
+                del self._pending[: len(batch)]
+
+    async def page(
+        self, organization: str, before: int, since_ms: int, size: int
+    ) -> list[tuple[int, AuditEntry]]:
+        """Return the entries below an order (0: the newest), newest first, with their orders.
+
+        Looks back in growing windows, down to ``since_ms``: a page of a long log must not
+        cost as much as the whole.
+        """
+        await self.flush()
+        newest = before or (self._clock() + 1) << _RANDOM_BITS
+        oldest, window = since_ms << _RANDOM_BITS, _DAY_MS << _RANDOM_BITS
+        found: list[tuple[int, AuditEntry]] = []
+        while len(found) < size and newest > oldest:
+            floor = max(oldest, newest - window)
+            condition = {"organization": organization, "order": {"$gte": floor, "$lt": newest}}
+            cursor = self._collection.find(condition).sort("order", -1).limit(size - len(found))
+            async for document in cursor:
+                found.append((document["order"], AuditEntry.FromString(document["body"])))
+            newest, window = floor, window * 8
+        return found
+
+    async def delete_all(self, organization: str) -> None:
+        """Delete an organization's log."""
+        await self.flush()
+        await self._collection.delete_many({"organization": organization})
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="audit")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        await self.flush()
+
+    async def _run(self) -> None:
+        pause = FLUSH_SECONDS
+        while True:
+            await self._wanted.wait()
+            await asyncio.sleep(pause)  # so that one write serves many calls
+            self._wanted.clear()
+            try:
+                # Shielded: cut off in the middle, a batch would be written again at the end.
+                await asyncio.shield(self.flush())
+                pause = FLUSH_SECONDS
+            except Exception as error:
+                if not faults.is_away(error):
+                    raise
+                self._log.warning("cannot store just now", error=type(error).__name__)
+                self._wanted.set()
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
