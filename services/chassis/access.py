@@ -56,6 +56,7 @@ class Rule:
     roles: frozenset[str]
     organization_field: str
     write: bool
+    own_only: bool = False
 
 
 class Access:
@@ -105,7 +106,9 @@ def _declared(method: MethodDescriptor) -> Rule:
     if access.public and (roles or access.organization_field):
         raise ValueError("is public and yet names roles or an organization")
     _check_path(method, access.organization_field)
-    return Rule(access.public, roles, access.organization_field, access.write)
+    if access.own_only and not access.organization_field:
+        raise ValueError("is for the organization itself, and yet names no organization")
+    return Rule(access.public, roles, access.organization_field, access.write, access.own_only)
 
 
 def _check_path(method: MethodDescriptor, dotted: str) -> None:
@@ -176,9 +179,8 @@ async def require_request(
         return  # an operator reads across organizations; a field that must be set has its rule
     organization = organization_of(value)
     if organization:
-        await require_organization(
-            principal, organization, write=rule.write, delegations=delegations
-        )
+        reach = _no_delegation if rule.own_only else delegations
+        await require_organization(principal, organization, write=rule.write, delegations=reach)
         return
     wrong = Violation(
         rule.organization_field,
@@ -186,6 +188,10 @@ async def require_request(
         "Begin it with organizations/{organization}",
     )
     raise InvalidArgument(reason_pb2.REASON_FIELD_INVALID, wrong.description, violations=[wrong])
+
+
+async def _no_delegation(_platform: str, _organization: str) -> bool:
+    return False
 
 
 def organization_of(name: str) -> str:

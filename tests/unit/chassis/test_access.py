@@ -4,13 +4,16 @@ import pytest
 
 from services.chassis.access import (
     ANONYMOUS,
+    Access,
     Principal,
     Role,
     current,
     organization_of,
     require_organization,
+    require_request,
 )
 from services.chassis.errors import PermissionDenied
+from spareline.registry.v1 import identity_service_pb2
 
 
 async def nobody(platform: str, organization: str) -> bool:
@@ -59,3 +62,13 @@ async def test_nobody_in_particular_acts_for_no_organization() -> None:
     assert current() is ANONYMOUS
     with pytest.raises(PermissionDenied):
         await require_organization(ANONYMOUS, "organizations/a", write=False, delegations=everybody)
+
+
+async def test_a_delegation_does_not_reach_what_is_the_organizations_own() -> None:
+    rules = Access([identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"]])
+    rule = rules.rule("/spareline.registry.v1.IdentityService/CreateApiKey")
+    assert rule is not None
+    request = identity_service_pb2.CreateApiKeyRequest(parent="organizations/a")
+    await require_request(principal("organizations/a"), rule, request, everybody)
+    with pytest.raises(PermissionDenied):
+        await require_request(principal("organizations/platform"), rule, request, everybody)
