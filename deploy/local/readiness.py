@@ -14,13 +14,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pymongo.errors import PyMongoError
 
 from deploy.local.layout import Layout
+from deploy.local.log_tail import log_tail
 from deploy.local.problems import StartFailed
 from deploy.local.supervision import ProgramState
 
 Probe = Callable[[], Awaitable[object]]
 
 _POLL_SECONDS: Final = 0.1
-_LOG_LINES: Final = 15
 # A program that ended this often before it was ready will not become ready by itself.
 _DEATHS: Final = 3
 _NOT_YET = (OSError, ValueError, PyMongoError, grpc.RpcError, aiohttp.ClientError, TimeoutError)
@@ -73,7 +73,7 @@ async def wait(
         pids.add(now.pid)
         if now.state == "FATAL" or len(pids - {0}) > _DEATHS:
             ended = f"{name} ends again and again. {now.detail}".strip()
-            raise StartFailed(f"{ended}\n{log_tail(layout, name)}")
+            raise StartFailed(f"{ended}\n{log_tail(layout.log(name))}")
         try:
             await probe()
         except _NOT_YET as error:
@@ -82,19 +82,9 @@ async def wait(
             return
         if time.monotonic() > deadline:
             raise StartFailed(
-                f"{name} is not ready after {patience:.0f} s: {reason}\n{log_tail(layout, name)}"
+                f"{name} is not ready after {patience:.0f} s: {reason}\n{log_tail(layout.log(name))}"
             )
         await asyncio.sleep(_POLL_SECONDS)
-
-
-def log_tail(layout: Layout, name: str) -> str:
-    """The last lines of a program's log, indented, below the log's path."""
-    file = layout.log(name)
-    try:
-        lines = file.read_text(errors="replace").splitlines()[-_LOG_LINES:]
-    except FileNotFoundError:
-        lines = []
-    return "\n".join([f"Its log is {file}" + (", the end of it:" if lines else "."), *lines])
 
 
 def _brief(error: Exception) -> str:

@@ -19,6 +19,7 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
         self._status: Status | None = None
+        self._last_step = ""
 
     @contextmanager
     def progress(self) -> Iterator[None]:
@@ -26,7 +27,7 @@ class Screen:
         if not self._console.is_terminal:
             yield
             return
-        self._status = self._console.status("")
+        self._status = self._console.status("Preparing …")
         try:
             with self._status:
                 yield
@@ -38,7 +39,8 @@ class Screen:
         with suppress(OSError):
             if self._status is not None:
                 self._status.update(_plain(text))
-            else:
+            elif text != self._last_step:
+                self._last_step = text
                 self._console.print(_plain(text))
 
     def say(self, text: str) -> None:

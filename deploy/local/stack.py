@@ -25,6 +25,7 @@ from deploy.local.claim import claim
 from deploy.local.credentials import Credentials, credentials_in
 from deploy.local.free_ports import settings_on_free_ports
 from deploy.local.layout import Layout, layout_of
+from deploy.local.log_tail import log_tail
 from deploy.local.orphans import end_orphans
 from deploy.local.problems import StackError
 from deploy.local.program import Program
@@ -226,7 +227,7 @@ class Stack:
         async with asyncio.timeout(_SUPERVISOR_PATIENCE):
             while not self._supervisor.answers():
                 if self._process.poll() is not None:
-                    tail = readiness.log_tail(self.layout, "launcher")
+                    tail = log_tail(self.layout.log("launcher"))
                     raise StackError(f"The supervisor did not start. {tail}")
                 await asyncio.sleep(0.05)
 
