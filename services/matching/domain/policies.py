@@ -1,0 +1,132 @@
+"""Policies: the one a new market starts with, and the checks beyond the fields' own rules."""
+
+from datetime import datetime
+
+from services.chassis.errors import InvalidArgument, Violation
+from services.matching.domain.proposals import stamp
+from spareline.errors.v1 import reason_pb2
+from spareline.matching.v1 import policy_pb2
+
+Policy = policy_pb2.Policy
+
+STANDARD = "policies/standard"
+_DAY_SECONDS = 86_400
+_LEAST_SCHEDULE_SECONDS = 10
+
+
+def standard() -> policy_pb2.Policy:
+    """Return the policy that a new market starts with."""
+    policy = Policy(
+        name=STANDARD,
+        display_name="Standard: surplus first, with fair turns",
+        surplus_permille=1000,
+        fill_permille=100,
+        fairness_permille=100,
+        transport=[policy_pb2.TransportRate(per_tick_1000km=40)],
+        priority_classes=[
+            policy_pb2.PriorityClass(name="normal", bonus_permille=0),
+            policy_pb2.PriorityClass(name="urgent", bonus_permille=300),
+            policy_pb2.PriorityClass(name="emergency", bonus_permille=2000),
+        ],
+        price_rule=Policy.PRICE_RULE_OFFER,
+        horizon_periods=26,
+    )
+    policy.lease.FromSeconds(2 * _DAY_SECONDS)
+    policy.time_limit.FromSeconds(60)
+    policy.debounce.FromSeconds(30)
+    return policy
+
+
+def version_of(policy: policy_pb2.Policy, version: int, now: datetime) -> policy_pb2.Policy:
+    """Return a policy as a version to be stored, without what is told when it is read."""
+    made = Policy()
+    made.CopyFrom(policy)
+    made.version = version
+    made.active = False
+    made.etag = ""
+    made.create_time.CopyFrom(stamp(now))
+    return made
+
+
+def require_sound(policy: policy_pb2.Policy) -> None:
+    """Check what the fields' own rules cannot say.
+
+    Raises InvalidArgument (POLICY_INVALID) with one violation for each that is wrong.
+    """
+    wrong = [*_missing(policy), *_weights(policy), *_repeated(policy), *_times(policy)]
+    if wrong:
+        raise InvalidArgument(
+            reason_pb2.REASON_POLICY_INVALID, wrong[0].sentence(), violations=wrong
+        )
+
+
+def _missing(policy: policy_pb2.Policy) -> list[Violation]:
+    return [
+        Violation(f"policy.{field}", f"policy.{field} is missing", mend)
+        for field, mend in (
+            ("lease", "Say how long a proposal waits for answers, for example 172800s"),
+            ("time_limit", "Say how long a round may solve, for example 60s"),
+        )
+        if not policy.HasField(field)  # type: ignore[arg-type]
+    ]
+
+
+def _weights(policy: policy_pb2.Policy) -> list[Violation]:
+    wrong = []
+    gains = (policy.surplus_permille, policy.fill_permille, policy.fill_per_demand)
+    if not any(gains):
+        wrong.append(
+            Violation(
+                "policy.surplus_permille",
+                "Nothing in this policy makes a match worth having",
+                "Give surplus_permille, fill_permille or fill_per_demand a weight above 0",
+            )
+        )
+    if policy.k_permille and policy.price_rule != Policy.PRICE_RULE_K_DOUBLE_AUCTION:
+        wrong.append(
+            Violation(
+                "policy.k_permille",
+                "k is given, but the price rule does not use it",
+                "Set price_rule to PRICE_RULE_K_DOUBLE_AUCTION, or k_permille to 0",
+            )
+        )
+    if policy.change_permille and not policy.reopens_unanswered:
+        wrong.append(
+            Violation(
+                "policy.change_permille",
+                "A change penalty has no effect while unanswered proposals are pinned",
+                "Set reopens_unanswered, or change_permille to 0",
+            )
+        )
+    return wrong
+
+
+def _repeated(policy: policy_pb2.Policy) -> list[Violation]:
+    wrong = []
+    for field, keys, what in (
+        ("transport", [rate.capability for rate in policy.transport], "capability"),
+        ("priority_classes", [each.name for each in policy.priority_classes], "name"),
+    ):
+        for index, key in enumerate(keys):
+            if key in keys[:index]:
+                path = f"policy.{field}[{index}].{what}"
+                wrong.append(Violation(path, f"{key!r} stands there twice", "Remove one of them"))
+    return wrong
+
+
+def _times(policy: policy_pb2.Policy) -> list[Violation]:
+    wrong = []
+    schedule = policy.schedule.ToNanoseconds() if policy.HasField("schedule") else 0
+    if schedule < 0 or 0 < schedule < _LEAST_SCHEDULE_SECONDS * 10**9:
+        wrong.append(
+            Violation(
+                "policy.schedule",
+                "Rounds cannot run that often",
+                f"Use {_LEAST_SCHEDULE_SECONDS}s or more, or 0 for never",
+            )
+        )
+    if policy.HasField("debounce") and policy.debounce.ToNanoseconds() < 0:
+        wrong.append(
+            Violation("policy.debounce", "The pause is negative", "Use 0s or more, or leave it out")
+        )
+    return wrong

@@ -1,0 +1,1 @@
+"""The gRPC face of matching: thin handlers over the use cases."""

@@ -1,0 +1,136 @@
+"""What a reader sees of a proposal.
+
+A party sees whom it deals with by the identity disclosure of each organization and posting until
+the proposal is confirmed, then by name and contact; of the legs an offering party sees its own.
+Operators see all but the contacts.
+"""
+
+from collections.abc import Callable
+
+from services.matching.domain import counters
+from services.matching.domain.proposals import AGREED
+from spareline.market.v1 import disclosure_pb2, organization_pb2
+from spareline.matching.v1 import proposal_pb2
+
+Proposal = proposal_pb2.Proposal
+Organizations = Callable[[str], organization_pb2.Organization | None]
+
+_HIDES = frozenset(
+    {disclosure_pb2.DISCLOSURE_LEVEL_ON_CONFIRMATION, disclosure_pb2.DISCLOSURE_LEVEL_NEVER}
+)
+# Names were given away at confirmation; a cancellation does not take them back.
+_NAMED = AGREED | {Proposal.STATE_CANCELLED}
+
+
+def hides(level: int) -> bool:
+    """Tell whether a disclosure level of an identity hides it before confirmation."""
+    return level in _HIDES
+
+
+def for_operator(proposal: proposal_pb2.Proposal) -> proposal_pb2.Proposal:
+    """Return what an operator sees: everything but how to reach the parties."""
+    seen = _copy(proposal)
+    for party in seen.parties:
+        party.ClearField("contact")
+    return seen
+
+
+def for_party(
+    proposal: proposal_pb2.Proposal,
+    reader: str,
+    hidden: frozenset[int],
+    organizations: Organizations,
+) -> proposal_pb2.Proposal:
+    """Return what a party sees. ``hidden``: indexes of parties that were hidden at the start."""
+    seen = _copy(proposal)
+    named = proposal.state in _NAMED
+    own = {i for i, party in enumerate(seen.parties) if party.organization == reader}
+    unnamed: set[int] = set()
+    for index, party in enumerate(seen.parties):
+        known = organizations(party.organization)
+        party.own = index in own
+        _show_contact(party, known, shown=proposal.state in AGREED and index not in own)
+        wants = index in hidden or (known is not None and hides(known.identity_disclosure))
+        if wants and not named and index not in own:
+            unnamed.add(index)
+            party.display_name = _pseudonym(known)
+            party.organization = ""
+    _hide_postings(seen, unnamed)
+    if counters.DEMANDER not in own:
+        _keep_own_legs(seen, own)
+    return seen
+
+
+def legs_seen(proposal: proposal_pb2.Proposal, reader: str) -> list[int]:
+    """Return the true indexes of the legs that a party sees, in the order it sees them."""
+    own = {i for i, party in enumerate(proposal.parties) if party.organization == reader}
+    if counters.DEMANDER in own:
+        return list(range(len(proposal.legs)))
+    return [i for i, leg in enumerate(proposal.legs) if leg.party_index in own]
+
+
+def _show_contact(
+    party: proposal_pb2.Party, known: organization_pb2.Organization | None, *, shown: bool
+) -> None:
+    if not shown:
+        party.ClearField("contact")
+    elif known is not None and known.HasField("contact"):
+        party.contact.CopyFrom(known.contact)  # as it is today, not as it was then
+
+
+def _pseudonym(known: organization_pb2.Organization | None) -> str:
+    return known.pseudonym if known is not None and known.pseudonym else "A member of the market"
+
+
+def _hide_postings(seen: proposal_pb2.Proposal, unnamed: set[int]) -> None:
+    if counters.DEMANDER in unnamed:
+        seen.demand_alias = seen.parties[counters.DEMANDER].display_name
+        seen.demand = ""
+    for leg in seen.legs:
+        if leg.party_index in unnamed:
+            leg.offer = ""
+    if seen.HasField("counter") and seen.counter.party_index in unnamed:
+        seen.counter.party = ""
+
+
+def _keep_own_legs(seen: proposal_pb2.Proposal, own: set[int]) -> None:
+    kept = [index for index, leg in enumerate(seen.legs) if leg.party_index in own]
+    place = {index: position for position, index in enumerate(kept)}
+    legs = [seen.legs[index] for index in kept]
+    wanted = [leg for leg in seen.counter.legs if leg.leg_index in place]
+    for leg in wanted:
+        leg.leg_index = place[leg.leg_index]
+    if seen.HasField("counter"):
+        own_counter = seen.counter.party_index in own
+        if not wanted and not own_counter:
+            seen.ClearField("counter")  # it is between others
+        else:
+            _replace_counter_legs(seen, wanted)
+    copies = [_leg(leg) for leg in legs]
+    del seen.legs[:]
+    seen.legs.extend(copies)
+    counters.set_totals(seen)
+
+
+def _replace_counter_legs(
+    seen: proposal_pb2.Proposal, wanted: list[proposal_pb2.CounterLeg]
+) -> None:
+    copies = []
+    for leg in wanted:
+        kept = proposal_pb2.CounterLeg()
+        kept.CopyFrom(leg)
+        copies.append(kept)
+    del seen.counter.legs[:]
+    seen.counter.legs.extend(copies)
+
+
+def _leg(leg: proposal_pb2.Leg) -> proposal_pb2.Leg:
+    kept = proposal_pb2.Leg()
+    kept.CopyFrom(leg)
+    return kept
+
+
+def _copy(proposal: proposal_pb2.Proposal) -> proposal_pb2.Proposal:
+    seen = Proposal()
+    seen.CopyFrom(proposal)
+    return seen

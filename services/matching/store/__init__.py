@@ -1,0 +1,1 @@
+"""What matching keeps in its database: one module per kind of document."""

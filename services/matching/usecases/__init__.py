@@ -1,0 +1,1 @@
+"""What matching does for its callers, without transport."""

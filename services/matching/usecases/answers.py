@@ -1,0 +1,240 @@
+"""What parties do with a proposal: accept, decline, counter, report; and the operator's word.
+
+Each is a move of the state machine, stored by compare-and-set with its event and the request's
+answer in one write, and then settled with the ledger.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from google.protobuf.message import Message
+
+from services.chassis import logs
+from services.chassis.aggregates import Answer, request_digest, stored_answer
+from services.chassis.errors import Aborted, FailedPrecondition, NotFound, Unavailable
+from services.matching import metrics, redact
+from services.matching.domain import counters, proposals
+from services.matching.domain.book import Book
+from services.matching.domain.proposals import UNSEEN, Move
+from services.matching.ledger import Outcome
+from services.matching.store.proposals import Proposals, Stored, Todo
+from services.matching.usecases.settlement import Settlement, utc_now
+from spareline.errors.v1 import reason_pb2
+from spareline.matching.v1 import matching_service_pb2 as pb
+from spareline.matching.v1 import proposal_pb2
+
+Proposal = proposal_pb2.Proposal
+Act = Callable[[proposal_pb2.Proposal, datetime], Move]
+
+_ATTEMPTS = 20
+
+_log = logs.get_logger("proposals")
+
+# What a state that was just reached owes the ledger.
+_OWES = {
+    Proposal.STATE_CONFIRMING: Todo.COMMIT,
+    Proposal.STATE_DECLINED: Todo.RELEASE,
+    Proposal.STATE_EXPIRED: Todo.RELEASE,
+    Proposal.STATE_SUPERSEDED: Todo.RELEASE,
+    Proposal.STATE_CANCELLED: Todo.CANCEL,
+}
+
+
+class Answers:
+    """Moves proposals for their parties."""
+
+    def __init__(
+        self,
+        store: Proposals,
+        settlement: Settlement,
+        book: Callable[[], Book],
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._store = store
+        self._settlement = settlement
+        self._book = book
+        self._now = now
+
+    def view(self, stored: Stored, party: str) -> proposal_pb2.Proposal:
+        """Return a proposal as a party sees it (an operator, for the empty party).
+
+        Raises PermissionDenied (NOT_A_PARTY).
+        """
+        if not party:
+            return redact.for_operator(stored.proposal)
+        proposals.party_index(stored.proposal, party)
+        return redact.for_party(stored.proposal, party, stored.hidden, self._book().organization)
+
+    async def get(self, name: str, party: str) -> proposal_pb2.Proposal:
+        """Return a proposal for a reader. Raises NotFound, PermissionDenied (NOT_A_PARTY)."""
+        return self.view(await self._visible(name, party), party)
+
+    async def accept(self, request: pb.AcceptProposalRequest) -> proposal_pb2.Proposal:
+        """Accept the terms for a party."""
+        return await self._move(
+            request,
+            request.party,
+            lambda found, now: proposals.accept(found, request.party, request.terms_version, now),
+        )
+
+    async def decline(self, request: pb.DeclineProposalRequest) -> proposal_pb2.Proposal:
+        """Decline for a party."""
+
+        def act(found: proposal_pb2.Proposal, now: datetime) -> Move:
+            return proposals.decline(found, request.party, request.reason, request.note, now)
+
+        return await self._move(request, request.party, act)
+
+    async def counter(self, request: pb.CounterProposalRequest) -> proposal_pb2.Proposal:
+        """Ask for other terms."""
+
+        def act(found: proposal_pb2.Proposal, now: datetime) -> Move:
+            legs = _true_legs(found, request.party, request.legs)
+            return counters.counter(found, request.party, legs, request.note, now)
+
+        return await self._move(request, request.party, act)
+
+    async def accept_counter(self, request: pb.AcceptCounterRequest) -> proposal_pb2.Proposal:
+        """Agree to a counter; the last to agree changes the terms.
+
+        Raises FailedPrecondition (CAPACITY_EXCEEDED, DEMAND_EXCEEDED) when they do not fit.
+        """
+        return await self._move(
+            request,
+            request.party,
+            lambda found, now: counters.agree(found, request.party, now),
+        )
+
+    async def decline_counter(self, request: pb.DeclineCounterRequest) -> proposal_pb2.Proposal:
+        """Refuse a counter, or take one's own back."""
+        return await self._move(
+            request,
+            request.party,
+            lambda found, now: counters.refuse(found, request.party, request.note, now),
+        )
+
+    async def report(self, request: pb.ReportProposalRequest) -> proposal_pb2.Proposal:
+        """Report how a confirmed proposal went."""
+
+        def act(found: proposal_pb2.Proposal, now: datetime) -> Move:
+            return proposals.report(found, request.party, request.fulfilled, request.note, now)
+
+        return await self._move(request, request.party, act)
+
+    async def resolve(self, request: pb.ResolveDisputeRequest) -> proposal_pb2.Proposal:
+        """End a dispute, as an operator."""
+        return await self._move(
+            request,
+            "",
+            lambda found, now: proposals.resolve(found, request.fulfilled, request.note, now),
+        )
+
+    async def expire(self, stored: Stored) -> None:
+        """End a proposal whose lease has run out; a party that was faster wins."""
+        move = proposals.expire(stored.proposal, self._now())
+        if await self._save(stored, move, None):
+            await self._settle(await self._reread(stored))
+
+    async def supersede(self, stored: Stored, by_round: str) -> bool:
+        """Take an unanswered proposal back for a new round; False when somebody has answered."""
+        try:
+            move = proposals.supersede(stored.proposal, self._now(), by_round)
+        except FailedPrecondition:
+            return False
+        if not await self._save(stored, move, None):
+            return False
+        await self._settle(await self._reread(stored))
+        return True
+
+    async def _move(self, request: Message, party: str, act: Act) -> proposal_pb2.Proposal:
+        name: str = request.name  # type: ignore[attr-defined]
+        request_id: str = request.request_id  # type: ignore[attr-defined]
+        digest = request_digest(request)
+        for _ in range(_ATTEMPTS):
+            stored = await self._visible(name, party)
+            replayed = stored_answer(stored.document, request_id, digest)
+            if replayed is not None:
+                return self._replay(replayed, stored, party)
+            if stored.todo in (Todo.REVISE, Todo.REHOLD):
+                # Terms are on their way: an answer must know which ones it is to.
+                stored, _ = await self._settlement.settle(stored)
+            move = act(stored.proposal, self._now())
+            if not move.changed:
+                stored, _ = await self._settle(stored)
+                return self.view(stored, party)
+            answer = self._answer(request_id, digest, stored, move, party)
+            if await self._save(stored, move, answer):
+                return await self._outcome(stored, party)
+        raise Aborted(reason_pb2.REASON_CONFLICT, "Others were faster each time; try again")
+
+    def _answer(
+        self, request_id: str, digest: str, stored: Stored, move: Move, party: str
+    ) -> Answer:
+        if _todo(move) is not Todo.NOTHING:
+            # What it leads to is decided by the step that follows, so a repeat reads that.
+            return Answer(request_id, digest, b"")
+        shown = self.view(replace(stored, proposal=move.proposal), party)
+        shown.etag = f'"{stored.revision + 1}"'
+        return Answer(request_id, digest, shown.SerializeToString())
+
+    def _replay(self, payload: bytes, stored: Stored, party: str) -> proposal_pb2.Proposal:
+        return Proposal.FromString(payload) if payload else self.view(stored, party)
+
+    async def _save(self, stored: Stored, move: Move, answer: Answer | None) -> bool:
+        todo = _todo(move)
+        version = stored.claim_version + (todo is Todo.REVISE)
+        done = await self._store.save(stored, move, todo, claim_version=version, answer=answer)
+        if done:
+            metrics.MOVES.labels(Proposal.State.Name(move.proposal.state)).inc()
+        return done
+
+    async def _outcome(self, before: Stored, party: str) -> proposal_pb2.Proposal:
+        stored = await self._reread(before)
+        revising = stored.todo is Todo.REVISE
+        stored, outcome = await self._settle(stored)
+        if revising and not outcome.ok:
+            raise FailedPrecondition(
+                outcome.reason, outcome.message or "The terms asked for do not fit what is left"
+            )
+        return self.view(stored, party)
+
+    async def _settle(self, stored: Stored) -> tuple[Stored, Outcome]:
+        try:
+            return await self._settlement.settle(stored)
+        except Unavailable:
+            # The move is stored, and what it owes the ledger with it: the reconciler goes on.
+            _log.warning("the ledger is away; settled later", proposal=stored.name)
+            return stored, Outcome(ok=True)
+
+    async def _reread(self, stored: Stored) -> Stored:
+        found = await self._store.get(stored.name)
+        return stored if found is None else found
+
+    async def _visible(self, name: str, party: str) -> Stored:
+        stored = await self._store.get(name)
+        if stored is None or (party and stored.proposal.state in UNSEEN):
+            raise NotFound(reason_pb2.REASON_NOT_FOUND, "There is no such proposal")
+        return stored
+
+
+def _todo(move: Move) -> Todo:
+    proposal = move.proposal
+    if proposal.state == Proposal.STATE_PROPOSED and counters.is_agreed(proposal):
+        return Todo.REVISE
+    return _OWES.get(proposal.state, Todo.NOTHING)
+
+
+def _true_legs(
+    proposal: proposal_pb2.Proposal, party: str, legs: Iterable[proposal_pb2.CounterLeg]
+) -> list[proposal_pb2.CounterLeg]:
+    """Translate indexes into the legs that a party sees to indexes into all legs."""
+    seen = redact.legs_seen(proposal, party)
+    true = []
+    for leg in legs:
+        translated = proposal_pb2.CounterLeg()
+        translated.CopyFrom(leg)
+        known = leg.leg_index < len(seen)
+        translated.leg_index = seen[leg.leg_index] if known else len(proposal.legs)
+        true.append(translated)
+    return true

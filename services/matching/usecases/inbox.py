@@ -1,0 +1,73 @@
+"""Lists of proposals, page by page."""
+
+from services.chassis import names, paging
+from services.chassis.access import Principal, organization_of
+from services.chassis.errors import InvalidArgument, PermissionDenied, Violation
+from services.matching.domain.proposals import UNSEEN
+from services.matching.store.proposals import Filter, Proposals
+from services.matching.usecases.answers import Answers
+from spareline.errors.v1 import reason_pb2
+from spareline.matching.v1 import matching_service_pb2 as pb
+from spareline.matching.v1 import proposal_pb2
+
+Proposal = proposal_pb2.Proposal
+
+DEFAULT_PAGE = 50
+_ALL_ROUNDS = "rounds/-"
+_SEEN = tuple(value for value in Proposal.State.values() if value and value not in UNSEEN)
+
+
+class Inbox:
+    """Lists proposals for a party, or for an operator."""
+
+    def __init__(self, store: Proposals, answers: Answers) -> None:
+        self._store = store
+        self._answers = answers
+
+    async def list(
+        self, request: pb.ListProposalsRequest, principal: Principal
+    ) -> pb.ListProposalsResponse:
+        """Return a page. Raises InvalidArgument (FIELD_INVALID, PAGE_TOKEN_INVALID)."""
+        wanted = _filter(request, principal)
+        token = paging.decode(request.page_token, paging.bound_to(request))
+        size = request.page_size or DEFAULT_PAGE
+        found = await self._store.page(wanted, str(token.get("before", "")), size + 1)
+        answer = pb.ListProposalsResponse(
+            proposals=[self._answers.view(each, request.party) for each in found[:size]]
+        )
+        if len(found) > size:
+            last = found[size - 1].document["order"]
+            answer.next_page_token = paging.encode({"before": last}, paging.bound_to(request))
+        return answer
+
+
+def _filter(request: pb.ListProposalsRequest, principal: Principal) -> Filter:
+    parent = "" if request.parent == _ALL_ROUNDS else request.parent
+    if parent:
+        names.parse("rounds/{round}", parent, field="parent")
+    if not request.party and (request.posting or request.awaiting_answer):
+        raise _wrong("party", "These filters are a party's", "Give the party")
+    if request.posting and organization_of(request.posting) != request.party:
+        raise PermissionDenied(
+            reason_pb2.REASON_ORGANIZATION_FORBIDDEN, "The posting is not one of the party"
+        )
+    states = tuple(_state(name) for name in request.states)
+    if principal.role != "operator" or request.party:
+        states = tuple(state for state in states or _SEEN if state in _SEEN) or (0,)
+        if not request.states:
+            states = _SEEN
+    return Filter(parent, request.party, request.posting, request.awaiting_answer, states)
+
+
+def _state(name: str) -> int:
+    known = Proposal.State.DESCRIPTOR.values_by_name.get(name)
+    if known is None or not known.number:
+        raise _wrong("states", f"{name} is no state", "Use names such as STATE_PROPOSED")
+    return int(known.number)
+
+
+def _wrong(field: str, description: str, mend: str) -> InvalidArgument:
+    violation = Violation(field, description, mend)
+    return InvalidArgument(
+        reason_pb2.REASON_FIELD_INVALID, violation.sentence(), violations=[violation]
+    )

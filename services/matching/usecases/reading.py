@@ -1,0 +1,133 @@
+"""Reading explanations, fairness accounts and the size of the book."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from services.chassis import names, paging
+from services.chassis.access import Delegations, Principal, require_organization
+from services.chassis.errors import InvalidArgument, NotFound, Violation
+from services.matching.domain.book import Book
+from services.matching.store.explanations import Explanations
+from services.matching.store.memory import Fairness
+from services.matching.usecases.rounds import RoundDesk
+from spareline.errors.v1 import reason_pb2
+from spareline.matching.v1 import explanation_pb2
+from spareline.matching.v1 import matching_service_pb2 as pb
+
+_DEFAULT_PAGE = 50
+_SUBJECTS = (
+    "organizations/{organization}/demands/{demand}",
+    "organizations/{organization}/offers/{offer}",
+)
+
+
+class BookKeeper(Protocol):
+    """What is to be known of the book's state (the follower, or a test's stand-in)."""
+
+    @property
+    def book(self) -> Book:
+        """The book of the moment."""
+
+    @property
+    def sequence(self) -> int:
+        """Sequence of the last event taken in."""
+
+    @property
+    def current(self) -> bool:
+        """Whether the book follows the market."""
+
+
+class ReadingRoom:
+    """What can be read beside rounds and proposals."""
+
+    def __init__(
+        self,
+        explanations: Explanations,
+        fairness: Fairness,
+        desk: RoundDesk,
+        keeper: BookKeeper,
+        delegations: Delegations,
+    ) -> None:
+        self._explanations = explanations
+        self._fairness = fairness
+        self._desk = desk
+        self._keeper = keeper
+        self._delegations = delegations
+
+    async def explanation(
+        self, request: pb.GetExplanationRequest, principal: Principal
+    ) -> explanation_pb2.Explanation:
+        """Return the explanation of a demand or an offer. Raises NotFound."""
+        if not any(names.matches(pattern, request.subject) for pattern in _SUBJECTS):
+            names.parse(_SUBJECTS[0], request.subject, field="subject")
+        if request.round:
+            await self._desk.get(request.round, principal)  # refuses a what-if round, say
+            found = await self._explanations.get(request.round, request.subject)
+        else:
+            found = await self._explanations.latest(request.subject)
+        if found is None:
+            raise NotFound(
+                reason_pb2.REASON_NOT_FOUND, "No round explains this: it was matched, or is new"
+            )
+        return found
+
+    async def explanations(
+        self, request: pb.ListExplanationsRequest, principal: Principal
+    ) -> pb.ListExplanationsResponse:
+        """Return a page of a round's explanations: one's own; operators see all."""
+        await self._desk.get(request.parent, principal)
+        organization = request.organization
+        if principal.role != "operator":
+            organization = organization or principal.organization
+            await require_organization(
+                principal, organization, write=False, delegations=self._delegations
+            )
+            if not organization:
+                wrong = Violation("organization", "The organization is missing", "Name it")
+                raise InvalidArgument(
+                    reason_pb2.REASON_FIELD_INVALID, wrong.description, violations=[wrong]
+                )
+        bound = paging.bound_to(request)
+        after = str(paging.decode(request.page_token, bound).get("after", ""))
+        size = request.page_size or _DEFAULT_PAGE
+        found = await self._explanations.in_round(request.parent, organization, after, size + 1)
+        answer = pb.ListExplanationsResponse(explanations=found[:size])
+        if len(found) > size:
+            answer.next_page_token = paging.encode({"after": found[size - 1].subject}, bound)
+        return answer
+
+    async def accounts(
+        self, request: pb.ListFairnessAccountsRequest
+    ) -> pb.ListFairnessAccountsResponse:
+        """Return a page of fairness accounts, most in need first."""
+        bound = paging.bound_to(request)
+        after = str(paging.decode(request.page_token, bound).get("after", ""))
+        size = request.page_size or _DEFAULT_PAGE
+        found = await self._fairness.page(after, size + 1)
+        answer = pb.ListFairnessAccountsResponse(accounts=[each for _, each in found[:size]])
+        if len(found) > size:
+            answer.next_page_token = paging.encode({"after": found[size - 1][0]}, bound)
+        return answer
+
+    async def book(self) -> pb.BookSummary:
+        """Return how large the book is; the digest is computed off the event loop."""
+        snapshot = self._keeper.book.snapshot()
+        digest = await asyncio.to_thread(lambda: snapshot.digest)
+        return pb.BookSummary(
+            organizations=len(snapshot.organizations),
+            offers=len(snapshot.offers),
+            demands=len(snapshot.demands),
+            current=self._keeper.current,
+            stream_sequence=self._keeper.sequence,
+            digest=digest,
+        )
+
+
+def delegations_of(book: Callable[[], Book]) -> Delegations:
+    """Return the check whether an organization has delegated to a platform, by the book."""
+
+    async def delegated(platform: str, organization: str) -> bool:
+        return book().is_delegate(platform, organization)
+
+    return delegated

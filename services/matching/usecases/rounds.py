@@ -1,0 +1,223 @@
+"""Asking for rounds, reading, following, stopping and checking them."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+
+from services.chassis import names, paging
+from services.chassis.access import Principal
+from services.chassis.aggregates import Answer, request_digest, stored_answer
+from services.chassis.errors import (
+    Aborted,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Violation,
+)
+from services.chassis.mongo import DuplicateKey
+from services.matching.domain.proposals import stamp
+from services.matching.rounds.runner import RoundRunner
+from services.matching.store.artifacts import Artifacts
+from services.matching.store.round_lock import now_ms
+from services.matching.store.rounds import UNDER_WAY, Rounds, StoredRound
+from services.matching.usecases.clearing import ANSWER, Clearing
+from services.matching.usecases.policies import PolicyBook
+from services.matching.usecases.round_end import INPUTS
+from services.matching.usecases.settlement import utc_now
+from spareline.errors.v1 import reason_pb2
+from spareline.matching.v1 import matching_service_pb2 as pb
+from spareline.matching.v1 import round_pb2
+
+Round = round_pb2.Round
+
+_PATTERN = "rounds/{round}"
+_SEEDS = 2**31
+_DEFAULT_PAGE = 50
+_LOOK_SECONDS = 0.3
+_CANCEL_SECONDS = 8.0
+_MOST_WAITING = 8
+_ATTEMPTS = 12
+
+
+class RoundDesk:
+    """What callers do with rounds."""
+
+    def __init__(
+        self,
+        store: Rounds,
+        artifacts: Artifacts,
+        policies: PolicyBook,
+        clearing: Clearing,
+        runner: RoundRunner,
+        stopping: asyncio.Event,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._policies = policies
+        self._clearing = clearing
+        self._runner = runner
+        self._stopping = stopping
+        self._now = now
+
+    async def run(self, request: pb.RunRoundRequest) -> round_pb2.Round:
+        """Ask for a round; it runs when those before it have ended.
+
+        Raises NotFound (policy), FailedPrecondition (ROUND_RUNNING) when too many wait already.
+        """
+        if request.seed >= _SEEDS:
+            wrong = Violation("seed", "The seed is too large", f"Use one below {_SEEDS}")
+            raise InvalidArgument(
+                reason_pb2.REASON_FIELD_INVALID, wrong.sentence(), violations=[wrong]
+            )
+        identity = names.derived_id("rounds", request.request_id)
+        digest = request_digest(request)
+        known = await self._store.get(f"rounds/{identity}")
+        if known is not None:
+            stored_answer(known.document, request.request_id, digest)
+            return known.round
+        if len(await self._store.under_way()) >= _MOST_WAITING:
+            raise FailedPrecondition(
+                reason_pb2.REASON_ROUND_RUNNING, "A round is running, and others wait already"
+            )
+        limits = {}
+        if request.HasField("time_limit"):
+            limits["time_limit_ms"] = request.time_limit.ToMilliseconds()
+        if request.HasField("as_of"):
+            limits["as_of_ms"] = request.as_of.ToMilliseconds()
+        policy = await self._policies.get(request.policy, request.policy_version)
+        round_ = self._new(identity, policy.name, policy.version, Round.TRIGGER_REQUEST)
+        round_.what_if = request.what_if
+        round_.seed = request.seed or round_.seed
+        answer = Answer(request.request_id, digest, round_.SerializeToString())
+        return await self._create(round_, limits, answer)
+
+    async def start(self, trigger: round_pb2.Round.Trigger.ValueType) -> bool:
+        """Begin a round by itself; False when one waits for its turn already."""
+        waiting = await self._store.under_way()
+        if any(each.round.state == Round.STATE_PENDING for each in waiting):
+            return False
+        policy = await self._policies.get()
+        round_ = self._new(names.new_id(), policy.name, policy.version, trigger)
+        await self._create(round_, {}, None)
+        return True
+
+    async def last_start(self) -> float | None:
+        """Return when the newest round was asked for, in seconds of the epoch."""
+        newest = await self._store.page(False, "", 1)
+        return newest[0].round.create_time.ToMilliseconds() / 1000 if newest else None
+
+    async def get(self, name: str, principal: Principal) -> round_pb2.Round:
+        """Return a round. Raises NotFound, for a what-if round also to all but operators."""
+        return (await self._require(name, principal)).round
+
+    async def list(
+        self, request: pb.ListRoundsRequest, principal: Principal
+    ) -> pb.ListRoundsResponse:
+        """Return a page of rounds, newest first; what-if rounds only to operators."""
+        bound = paging.bound_to(request)
+        token = paging.decode(request.page_token, bound)
+        size = request.page_size or _DEFAULT_PAGE
+        what_if = request.include_what_if and principal.role in ("operator", "service")
+        found = await self._store.page(what_if, str(token.get("before", "")), size + 1)
+        answer = pb.ListRoundsResponse(rounds=[each.round for each in found[:size]])
+        if len(found) > size:
+            last = found[size - 1].document["order"]
+            answer.next_page_token = paging.encode({"before": last}, bound)
+        return answer
+
+    async def watch(self, name: str, principal: Principal) -> AsyncIterator[round_pb2.Round]:
+        """Yield the round whenever it has changed, until it has ended."""
+        shown = b""
+        while not self._stopping.is_set():
+            round_ = (await self._require(name, principal)).round
+            body = round_.SerializeToString(deterministic=True)
+            if body != shown:
+                shown = body
+                yield round_
+            if round_.state not in UNDER_WAY:
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def wait(self, name: str, principal: Principal, seconds: float) -> round_pb2.Round:
+        """Return the round once it has ended, or as it is after so many seconds."""
+        until = now_ms() + int(seconds * 1000)
+        while True:
+            round_ = (await self._require(name, principal)).round
+            over = round_.state not in UNDER_WAY or self._stopping.is_set()
+            if over or now_ms() >= until:
+                return round_
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def cancel(self, request: pb.CancelRoundRequest, principal: Principal) -> round_pb2.Round:
+        """Stop a round; nothing is proposed. Cancelling again changes nothing.
+
+        Raises FailedPrecondition (ROUND_STATE) when it has ended or its proposals are being made.
+        """
+        digest = request_digest(request)
+        for _ in range(_ATTEMPTS):
+            stored = await self._require(request.name, principal)
+            replayed = stored_answer(stored.document, request.request_id, digest)
+            if replayed is not None or stored.cancelled:
+                return await self.wait(request.name, principal, _CANCEL_SECONDS)
+            if stored.holding or stored.round.state not in UNDER_WAY:
+                raise FailedPrecondition(
+                    reason_pb2.REASON_ROUND_STATE,
+                    "The round has ended, or its proposals are being made",
+                    metadata={"state": Round.State.Name(stored.round.state)},
+                )
+            answer = Answer(request.request_id, digest, b"")
+            if await self._store.save(stored, stored.round, (), answer, cancelled=True):
+                return await self.wait(request.name, principal, _CANCEL_SECONDS)
+        raise Aborted(reason_pb2.REASON_CONFLICT, "The round changes all the time; try again")
+
+    async def verify(self, request: pb.VerifyRoundRequest) -> round_pb2.Verification:
+        """Check a stored round from its stored book. Raises NotFound, ROUND_STATE."""
+        stored = await self._store.get(request.name)
+        if stored is None:
+            raise _no_round()
+        inputs = await self._artifacts.get(request.name, INPUTS)
+        answer = await self._artifacts.get(request.name, ANSWER)
+        if stored.round.state != Round.STATE_COMPLETED or inputs is None or answer is None:
+            raise FailedPrecondition(
+                reason_pb2.REASON_ROUND_STATE, "Only a completed round can be verified"
+            )
+        return await self._runner.verify(stored.round, inputs, answer, replay=request.replay)
+
+    async def _require(self, name: str, principal: Principal) -> StoredRound:
+        names.parse(_PATTERN, name)
+        stored = await self._store.get(name)
+        hidden = stored is not None and stored.round.what_if
+        if stored is None or (hidden and principal.role not in ("operator", "service")):
+            raise _no_round()
+        return stored
+
+    def _new(
+        self, identity: str, policy: str, version: int, trigger: round_pb2.Round.Trigger.ValueType
+    ) -> round_pb2.Round:
+        return Round(
+            name=f"rounds/{identity}",
+            state=Round.STATE_PENDING,
+            trigger=trigger,
+            policy=policy,
+            policy_version=version,
+            seed=secrets.randbelow(_SEEDS - 1) + 1,
+            create_time=stamp(self._now()),
+        )
+
+    async def _create(
+        self, round_: round_pb2.Round, limits: dict[str, int], answer: Answer | None
+    ) -> round_pb2.Round:
+        clearing = self._clearing
+        try:
+            await self._store.create(round_, clearing.owner, clearing.alive_until(), limits, answer)
+        except DuplicateKey:
+            known = await self._store.get(round_.name)  # the same request, a moment ago
+            return round_ if known is None else known.round
+        clearing.submit(round_.name)
+        return round_
+
+
+def _no_round() -> NotFound:
+    return NotFound(reason_pb2.REASON_NOT_FOUND, "There is no such round")
