@@ -103,6 +103,11 @@ def component_of(market: Market, demand: int) -> Part:
     return _Groups(market, indices(market), labels).take(int(labels[demand]))
 
 
+def part_of(market: Market, chosen: npt.NDArray[np.bool_]) -> Part:
+    """The demands of ``chosen[D]`` with all that they can use, as a market of its own."""
+    return _Groups(market, indices(market), chosen.astype(np.int64)).take(1)
+
+
 class _Groups:
     """Rows of every kind sorted by component, so that taking all parts costs one pass."""
 

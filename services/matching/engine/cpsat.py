@@ -29,13 +29,15 @@ class Limits:
 class Found:
     """What CP-SAT knows: ``quantity`` None when it has no assignment, ``bound`` None if no bound.
 
-    ``infeasible`` is proven; ``cut_short`` says that the wall clock or a stop ended the search.
+    ``infeasible`` is proven; ``cut_short`` says that the wall clock or a stop ended the search;
+    ``work`` is the deterministic time it took.
     """
 
     quantity: IntArray | None
     bound: int | None
     infeasible: bool
     cut_short: bool
+    work: float = 0.0
 
 
 class Search:
@@ -87,7 +89,13 @@ class Search:
         quantity = None
         if known:
             quantity = np.array(response.solution, dtype=np.int64)[: self._layout.y]
-        return Found(quantity, self._bound() if known else self._seen, False, not ended)
+        return Found(
+            quantity,
+            self._bound() if known else self._seen,
+            False,
+            not ended,
+            response.deterministic_time,
+        )
 
     def _tighter(self, bound: float) -> None:
         # An answer without an assignment carries no bound (it says 0), so the last one is kept.

@@ -35,9 +35,9 @@ class Options:
 
     The search ends by ``deterministic_limit`` (the solver's own count of work, roughly five to ten
     seconds per unit on the cores it was tried on, shared among the components), so that the answer
-    does not depend on the machine; ``time_limit_seconds`` is the safety net, and a result that met it is not reproducible.
-    ``gap_permille`` ends a component's search once that close to its bound. ``workers`` threads
-    take components in parallel and never change the answer.
+    does not depend on the machine; ``time_limit_seconds`` is the safety net, and a result that met
+    it is not reproducible. ``gap_permille`` ends a component's search once that close to its bound.
+    ``workers`` threads take components in parallel and never change the answer.
     """
 
     seed: int = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from services.matching.engine.cpsat import Found, Limits, Search
 from services.matching.engine.greedy import greedy
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
+from services.matching.engine.neighbourhood import SMALLEST, Neighbourhoods
 from services.matching.engine.objective import value, value_by_term
 from services.matching.engine.prices import Prices, relaxation_prices
 from services.matching.engine.result import (
@@ -146,18 +147,54 @@ def _search(index: int, part: Part, start: _Start, limits: Limits, board: Board)
         return Found(start.quantity, start.bound, False, False)
     if start.quantity is not None and board.stopping:
         return Found(None, None, False, True)
+    hint, limits, cut_short = _improve(index, part, start, limits, board)
+    if hint is not None and board.stopping:
+        return Found(hint, None, False, True)
     search = Search(
         part.market,
-        start.quantity,
+        hint,
         lambda worth: board.better(index, worth),
         lambda bound: board.tighter(index, bound),
     )
     with board.running(search):
         answer = search.run(limits)
-    if answer.infeasible or (answer.quantity is None and start.quantity is None):
+    if answer.infeasible or (answer.quantity is None and hint is None):
         why = "no assignment keeps" if answer.infeasible else "none found in time that keeps"
         raise InfeasiblePins(f"{why} the pins of the component of demand {int(part.demands[0])}")
-    return answer
+    quantity = _best(part, hint, answer.quantity)
+    return replace(answer, quantity=quantity, cut_short=answer.cut_short or cut_short)
+
+
+def _improve(
+    index: int, part: Part, start: _Start, limits: Limits, board: Board
+) -> tuple[IntArray | None, Limits, bool]:
+    """A better assignment from neighbourhoods, the limits that remain, and if time ran out.
+
+    Half of the deterministic limit goes here, the other half to the proof.
+    """
+    if start.quantity is None or part.market.variables < SMALLEST:
+        return start.quantity, limits, False
+    half = replace(limits, deterministic=limits.deterministic / 2, seconds=limits.seconds / 2)
+    began = board.seconds()
+
+    def run(search: Search, own: Limits) -> Found:
+        with board.running(search):
+            found = search.run(own)
+        board.better(index, walk.value)
+        return found
+
+    walk = Neighbourhoods(part.market, start.quantity, limits.seed)
+    walk.run(half, run, start.bound)
+    board.better(index, walk.value)
+    rest = max(limits.seconds - (board.seconds() - began), 0.01)
+    return walk.quantity, replace(half, seconds=rest), walk.cut_short
+
+
+def _best(part: Part, hint: IntArray | None, answer: IntArray | None) -> IntArray | None:
+    """The better of two assignments, the first on a tie."""
+    if hint is None or answer is None:
+        return hint if answer is None else answer
+    return answer if value(part.market, answer) > value(part.market, hint) else hint
 
 
 def _better(part: Part, start: _Start, answer: Found) -> IntArray:

@@ -23,7 +23,9 @@ from services.matching.engine import (
     split,
     verify,
 )
+from services.matching.engine.cpsat import Found, Limits, Search
 from services.matching.engine.greedy import greedy
+from services.matching.engine.neighbourhood import Neighbourhoods
 from services.matching.engine.objective import value
 from tests.unit.engine import brute
 from tests.unit.engine.markets import middling, small, tiny
@@ -69,6 +71,38 @@ def test_greedy_is_always_feasible(market: Market, seed: int, priced: bool) -> N
     quantity = greedy(market, price)
     assert quantity is not None
     assert brute.feasible(market, tuple(quantity.tolist()))
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(tiny(most=800), st.integers(0, 2**16))
+def test_a_walk_over_neighbourhoods_stays_feasible_and_only_climbs(
+    market: Market, seed: int
+) -> None:
+    first = greedy(market, np.zeros(market.slots))
+    assert first is not None
+    walk = Neighbourhoods(market, first, seed)
+    values = [walk.value]
+
+    def search(one: Search, limits: Limits) -> Found:
+        assert brute.feasible(market, tuple(walk.quantity.tolist()))
+        values.append(walk.value)
+        return one.run(limits)
+
+    best = brute.optimum(market)
+    assert best is not None
+    walk.run(Limits(seed, 0.05, 10.0, 0.0), search, best)
+    assert brute.feasible(market, tuple(walk.quantity.tolist()))
+    assert walk.value == value(market, walk.quantity) <= best
+    assert values == sorted(values)
+
+
+def test_neighbourhoods_lift_a_large_part_above_its_sweep() -> None:
+    market = max((part.market for part in split(middling(12))), key=lambda m: m.variables)
+    first = greedy(market, np.zeros(market.slots))
+    assert first is not None
+    walk = Neighbourhoods(market, first, 1)
+    walk.run(Limits(1, 0.5, 60.0, 0.0), lambda one, limits: one.run(limits), 2**60)
+    assert walk.value > value(market, first)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
