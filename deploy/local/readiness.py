@@ -82,7 +82,8 @@ async def wait(
             return
         if time.monotonic() > deadline:
             raise StartFailed(
-                f"{name} is not ready after {patience:.0f} s: {reason}\n{log_tail(layout.log(name))}"
+                f"{name} is not ready after {patience:.0f} s: {reason}\n"
+                f"{log_tail(layout.log(name))}"
             )
         await asyncio.sleep(_POLL_SECONDS)
 
