@@ -1,0 +1,185 @@
+"""The registry's composition root: what it opens, runs and serves, in this order."""
+
+from dataclasses import dataclass
+
+from services.chassis import events, mongo
+from services.chassis.app import App
+from services.chassis.events import Bus
+from services.chassis.grpc_server import grpc_server
+from services.chassis.mongo import Database
+from services.chassis.outbox import Relay
+from services.chassis.tokens import TokenVerifier
+from services.registry.domain.passwords import Cost
+from services.registry.domain.taxonomy import load_taxonomy
+from services.registry.grpc_api.identity_servicer import IdentityServicer
+from services.registry.grpc_api.ledger_servicer import LedgerServicer
+from services.registry.grpc_api.registry_servicer import RegistryServicer
+from services.registry.identity_parts import Identity, IdentityOptions, open_identity
+from services.registry.posting_parts import PostingParts, PostingStores
+from services.registry.settings import RegistrySettings
+from services.registry.signing_key import signer
+from services.registry.usecases import credit, places
+from services.registry.usecases.relations import Neighbours
+from services.registry.usecases.sweeping import (
+    CLAIMS_SECONDS,
+    EXPIRY_SECONDS,
+    ClaimSweeper,
+    ExpirySweeper,
+    forever,
+)
+from spareline.registry.v1 import (
+    identity_service_pb2,
+    identity_service_pb2_grpc,
+    ledger_service_pb2,
+    ledger_service_pb2_grpc,
+    registry_service_pb2,
+    registry_service_pb2_grpc,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """A registry that runs: its port, and its parts for whoever started it in process."""
+
+    port: int
+    identity: Identity
+    postings: PostingParts
+    relay: Relay
+
+
+async def build(
+    app: App,
+    settings: RegistrySettings,
+    *,
+    password_cost: Cost | None = None,
+    attempts_per_minute: int | None = None,
+) -> Registry:
+    """Open everything and serve.
+
+    ``password_cost`` and ``attempts_per_minute`` are for tests, which sign in very often.
+    Raises what makes a start senseless: a taxonomy or a key that is wrong, a store that does
+    not do what the ledger rests on, a port that is taken. Waits for a store or bus that is
+    not there yet.
+    """
+    files = load_taxonomy(settings.taxonomy_dir)
+    key = signer(settings.signing_key_file)
+    database = await app.enter(mongo.connect(settings.mongo_url, settings.mongo_database))
+    await mongo.self_check(database)
+    bus = await app.enter(events.connect(settings.nats_url, name=app.name))
+    await bus.ensure_streams()
+
+    wake = _Wake()
+    stores = PostingStores.of(database, wake)
+    await stores.ensure_indexes()
+    neighbours = Neighbours(stores.offers, stores.demands)
+    secrets = settings.secrets_by_service()
+    options = (
+        IdentityOptions(secrets, password_cost)
+        if attempts_per_minute is None
+        else IdentityOptions(secrets, password_cost, attempts_per_minute, attempts_per_minute)
+    )
+    identity = await app.enter(
+        open_identity(
+            database,
+            key,
+            options,
+            open_commitments=neighbours.open_commitments,
+            withdraw_postings=neighbours.withdraw_postings,
+            relations=neighbours.relation,
+            notify=wake,
+        )
+    )
+    postings = PostingParts(
+        database,
+        stores,
+        files,
+        identity.organizations.get,
+        identity.organizations.stream_all,
+        identity.organizations.is_delegate,
+        identity.audit,
+    )
+    await postings.taxonomy.refresh()
+    await identity.resume()
+    if settings.operator_email:
+        await identity.sign_up.ensure_operator(
+            settings.operator_email, settings.operator_password.get_secret_value()
+        )
+
+    relay = Relay([*identity.outboxes, *stores.outboxes], bus.publisher)
+    wake.relay = relay
+    app.spawn("relay", relay.run())
+    _follow(app, bus, identity, postings)
+    _sweep(app, settings, identity, postings)
+    port = await _serve(app, settings, identity, postings, database, bus)
+    return Registry(port, identity, postings, relay)
+
+
+class _Wake:
+    """Wakes the relay, which is made after the stores that call it."""
+
+    relay: Relay | None = None
+
+    def __call__(self) -> None:
+        if self.relay is not None:
+            self.relay.wake()
+
+
+def _follow(app: App, bus: Bus, identity: Identity, postings: PostingParts) -> None:
+    """Follow what changes elsewhere."""
+    app.spawn("taxonomy", postings.taxonomy.follow())
+    app.spawn("credit", bus.consume(credit.DURABLE, credit.SUBJECTS, identity.credit.follow))
+    follower = places.Places(postings.stores.offers, postings.stores.demands)
+    app.spawn("places", bus.consume(places.DURABLE, places.SUBJECTS, follower.follow))
+
+
+def _sweep(
+    app: App, settings: RegistrySettings, identity: Identity, postings: PostingParts
+) -> None:
+    """Do what the registry does by itself; any number of copies may do it at once."""
+    claims = ClaimSweeper(postings.stores.offers, postings.stores.demands, postings.ledger)
+    expiry = ExpirySweeper([postings.offers, postings.demands], settings.expire_after_days)
+    app.spawn("claims", forever("claims", claims.sweep, CLAIMS_SECONDS))
+    app.spawn("expiry", forever("expiry", expiry.sweep, EXPIRY_SECONDS))
+    app.spawn("sessions", identity.sweep())
+
+
+async def _serve(
+    app: App,
+    settings: RegistrySettings,
+    identity: Identity,
+    postings: PostingParts,
+    database: Database,
+    bus: Bus,
+) -> int:
+    async def store_answers() -> None:
+        await mongo.ping(database)
+
+    app.probe("store", store_answers)
+    app.probe("bus", bus.ping)
+    registry = registry_service_pb2.DESCRIPTOR.services_by_name["RegistryService"]
+    ledger = ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"]
+    identities = identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"]
+    return await grpc_server(
+        app,
+        settings.grpc_host,
+        settings.grpc_port,
+        [
+            (
+                registry,
+                registry_service_pb2_grpc.add_RegistryServiceServicer_to_server,
+                RegistryServicer(identity, postings),
+            ),
+            (
+                ledger,
+                ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server,
+                LedgerServicer(postings),
+            ),
+            (
+                identities,
+                identity_service_pb2_grpc.add_IdentityServiceServicer_to_server,
+                IdentityServicer(identity),
+            ),
+        ],
+        TokenVerifier(identity.tokens.fetch),
+        identity.organizations.is_delegate,
+    )

@@ -1,0 +1,89 @@
+"""Rules that offers and demands share: capability, attributes, and whom they exclude."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from services.chassis import names
+from services.registry.domain import periods
+from services.registry.domain.faults import Fault, under
+from services.registry.domain.taxonomy import Role, Taxonomy, Value
+from spareline.errors.v1 import reason_pb2
+from spareline.market.v1 import capability_pb2
+
+ORGANIZATION = "organizations/{organization}"
+
+
+def value_of(message: capability_pb2.AttributeValue) -> Value | None:
+    """Return the plain value of an attribute, or None when none is set."""
+    kind = message.WhichOneof("value")
+    if kind == "codes":
+        return list(message.codes.codes)
+    if kind == "range":
+        return message.range.lowest, message.range.highest
+    if kind is None:
+        return None
+    value: int | bool | str = getattr(message, kind)
+    return value
+
+
+def capability_faults(
+    code: str,
+    attributes: Mapping[str, Any],
+    role: Role,
+    taxonomy: Taxonomy,
+    root: str,
+) -> list[Fault]:
+    """Check the capability and the values of its attributes against the taxonomy."""
+    if code not in taxonomy:
+        return [
+            Fault(
+                under(root, "capability"),
+                f"{code} is not a known capability",
+                _nearby(code, taxonomy),
+                reason_pb2.REASON_CAPABILITY_UNKNOWN,
+            )
+        ]
+    values: dict[str, Value] = {}
+    faults: list[Fault] = []
+    for key, message in attributes.items():
+        value = value_of(message)
+        if value is None:
+            field = under(root, f"attributes[{key}]")
+            faults.append(Fault(field, f"{key} has no value", "Give one, or leave it out"))
+        else:
+            values[key] = value
+    for problem in taxonomy.validate_attributes(code, values, role):
+        key = problem.field.removeprefix("attributes.")
+        field = under(root, f"attributes[{key}]")
+        faults.append(Fault(field, problem.what, problem.mend, reason_pb2.REASON_ATTRIBUTE_INVALID))
+    return faults
+
+
+def _nearby(code: str, taxonomy: Taxonomy) -> str:
+    words = code.rpartition(".")[2].replace("-", " ").replace("_", " ")
+    found = [taxonomy.nearest(code), *(hit.capability.code for hit in taxonomy.search(words)[:2])]
+    near = list(dict.fromkeys(each for each in found if each))
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return "Search for a known capability with SearchCapabilities"
+
+
+def organization_faults(listed: Iterable[str], owner: str, field: str) -> list[Fault]:
+    """Check a list of other organizations' names."""
+    faults = []
+    for index, name in enumerate(listed):
+        at = f"{field}[{index}]"
+        if not names.matches(ORGANIZATION, name):
+            faults.append(Fault(at, f"{name} names no organization", f"Write it as {ORGANIZATION}"))
+        elif name == owner:
+            faults.append(
+                Fault(at, "an organization never meets itself in the market", "Leave it out")
+            )
+    return faults
+
+
+def period_fault(week: str, field: str) -> list[Fault]:
+    """Check that a week exists; its form is checked by the proto's own rule."""
+    if periods.exists(week):
+        return []
+    return [Fault(field, f"{week} does not exist", "Give an ISO week such as 2026-W48")]

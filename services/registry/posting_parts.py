@@ -1,0 +1,90 @@
+"""The registry's parts for what is posted: stores and use cases, put together once."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from services.chassis.access import Delegations, current
+from services.chassis.mongo import Collection, Database
+from services.registry.domain.instants import Clock, now_ms
+from services.registry.domain.taxonomy import Taxonomy
+from services.registry.store.capabilities import Capabilities
+from services.registry.store.demands import Demands
+from services.registry.store.offers import Offers
+from services.registry.usecases.book import Book
+from services.registry.usecases.imports import Import, ImportAnswers
+from services.registry.usecases.kinds import DEMANDS, OFFERS, M
+from services.registry.usecases.ledger import Ledger
+from services.registry.usecases.ledger_check import LedgerCheck
+from services.registry.usecases.listing import Listing
+from services.registry.usecases.postings import FindOrganization, Postings
+from services.registry.usecases.taxonomy import LiveTaxonomy
+from services.registry.usecases.viewing import Audit, Viewer
+from spareline.market.v1.demand_pb2 import Demand
+from spareline.market.v1.offer_pb2 import Offer
+from spareline.market.v1.organization_pb2 import Organization
+
+
+@dataclass(frozen=True, slots=True)
+class PostingStores:
+    """Where offers, demands and added capabilities are kept."""
+
+    offers: Offers
+    demands: Demands
+    capabilities: Capabilities
+
+    @classmethod
+    def of(cls, database: Database, notify: Callable[[], None]) -> "PostingStores":
+        """Return the stores in a database."""
+        return cls(
+            Offers(database, notify), Demands(database, notify), Capabilities(database, notify)
+        )
+
+    @property
+    def outboxes(self) -> list[Collection]:
+        """The collections that the relay must empty."""
+        return [each.collection for each in (self.offers, self.demands, self.capabilities)]
+
+    async def ensure_indexes(self) -> None:
+        """Create all indexes."""
+        for store in (self.offers, self.demands, self.capabilities):
+            await store.ensure_indexes()
+
+
+class PostingParts:
+    """All use cases for what is posted, and for the ledger."""
+
+    def __init__(
+        self,
+        database: Database,
+        stores: PostingStores,
+        files: Taxonomy,
+        find_organization: FindOrganization,
+        all_organizations: Callable[[], AsyncIterator[Organization]],
+        delegations: Delegations,
+        audit: Audit,
+        clock: Clock = now_ms,
+    ) -> None:
+        self.stores = stores
+        self._delegations = delegations
+        self._audit = audit
+        self._answers = ImportAnswers(database, clock)
+        self.taxonomy = LiveTaxonomy(files, stores.capabilities, clock)
+        self.offers: Postings[Offer] = Postings(
+            OFFERS, stores.offers, self.taxonomy, find_organization, clock
+        )
+        self.demands: Postings[Demand] = Postings(
+            DEMANDS, stores.demands, self.taxonomy, find_organization, clock
+        )
+        self.offer_listing: Listing[Offer] = Listing(OFFERS, stores.offers)
+        self.demand_listing: Listing[Demand] = Listing(DEMANDS, stores.demands)
+        self.ledger = Ledger(stores.offers, stores.demands, clock)
+        self.check = LedgerCheck(stores.offers, stores.demands)
+        self.book = Book(all_organizations, self.taxonomy, stores.offers, stores.demands)
+
+    def viewer(self) -> Viewer:
+        """Return the reader of the present call."""
+        return Viewer(current(), self._delegations, self._audit)
+
+    def new_import(self, postings: Postings[M]) -> Import[M]:
+        """Return an import for the caller."""
+        return Import(postings, current(), self._delegations, self._answers)

@@ -1,0 +1,128 @@
+"""What the stores of offers and of demands share: indexes, pages, and who is due.
+
+Every query is an equality and a bounded range on one index; what else is asked is compared
+by the store on the documents of that range.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.chassis.aggregates import Aggregates, Document
+from services.chassis.mongo import Collection
+from services.registry.store.sequence import Sequence as Numbers
+
+ALL = "all"
+"""The key that every posting has."""
+
+NEVER_MS = 2**53
+"""The instant of what never runs out."""
+
+_NARROW_WINDOW = 32_768  # few postings have a word, or belong to one organization
+_WIDENING = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to list: one indexed equality, and further conditions on what it finds."""
+
+    organization: str = ""
+    key: str = ALL
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def equality(self) -> Document:
+        """The indexed part."""
+        if self.organization:
+            return {"organization": self.organization}
+        return {"keys": self.key}
+
+
+class Postings(Aggregates):
+    """The documents of one kind of posting."""
+
+    def __init__(self, collection: Collection, numbers: Numbers, notify: Any) -> None:
+        """``notify`` is called after each write that carries events."""
+        super().__init__(collection, notify)
+        self.numbers = numbers
+
+    async def ensure_indexes(self) -> None:
+        """Create the indexes; each one costs every insert something, so there are few."""
+        await super().ensure_indexes()
+        await self.collection.create_index([("organization", 1), ("posted", 1)])
+        await self.collection.create_index([("keys", 1), ("posted", 1)])
+        await self.collection.create_index("due_ms")
+        await self.collection.create_index("open_until")
+
+    async def by_alias(self, alias: str) -> Document | None:
+        """Return the document that is shown under an alias."""
+        return await self.collection.find_one({"keys": f"a:{alias}"})
+
+    async def page(self, selection: Selection, before: int, size: int) -> list[Document]:
+        """Return up to ``size`` documents numbered below ``before`` (0: all), newest first."""
+        top = before or await self.numbers.last() + 1
+        broad = not selection.organization and selection.key == ALL
+        window = 2 * size if broad else max(_NARROW_WINDOW, 2 * size)
+        found: list[Document] = []
+        while top > 1 and len(found) < size:
+            bottom = max(top - window, 1)
+            found += await self._range(selection, bottom, top, size - len(found))
+            top, window = bottom, window * _WIDENING
+        return found
+
+    async def _range(
+        self, selection: Selection, bottom: int, top: int, limit: int
+    ) -> list[Document]:
+        query = {
+            **selection.conditions,
+            **selection.equality,
+            "posted": {"$gte": bottom, "$lt": top},
+        }
+        cursor = self.collection.find(query).sort("posted", -1).limit(limit)
+        return await cursor.to_list(limit)
+
+    async def with_claims_due(self, now_ms: int, limit: int) -> list[Document]:
+        """Return documents on which a held claim has run out."""
+        return await self.collection.find({"due_ms": {"$lte": now_ms}}).limit(limit).to_list(limit)
+
+    async def over(self, before_period: int, limit: int) -> list[Document]:
+        """Return open postings whose last period is before the given one (an ordinal)."""
+        query = {"open_until": {"$lt": before_period}}
+        return await self.collection.find(query).limit(limit).to_list(limit)
+
+    async def each(
+        self, query: Mapping[str, Any], fields: Sequence[str] = ()
+    ) -> AsyncIterator[Document]:
+        """Yield all documents that answer a query, read in large steps; this may scan."""
+        shown = dict.fromkeys(fields, 1) if fields else None
+        async for document in self.collection.find(dict(query), shown).batch_size(1000):
+            yield document
+
+    async def open(self) -> AsyncIterator[Document]:
+        """Yield the postings that take part in rounds."""
+        async for document in self.each({"state": "STATE_OPEN"}):
+            yield document
+
+    async def of_organization(self, organization: str) -> list[Document]:
+        """Return all postings of an organization."""
+        return [found async for found in self.each({"organization": organization})]
+
+    async def relocate(self, organization: str, places: Sequence[str]) -> None:
+        """Note where an organization is now, for the filter by region.
+
+        Without a change of revision: it is no part of the posting, and ledger moves need not
+        start again because of it.
+        """
+        await self.collection.update_many(
+            {"organization": organization, "places": {"$ne": list(places)}},
+            {"$set": {"places": list(places)}},
+        )
+
+    async def erase(self, names: Sequence[str]) -> None:
+        """Delete postings for good."""
+        await self.collection.delete_many({"_id": {"$in": list(names)}})
+
+
+def next_due(claims: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return when the first held claim of a document runs out, in milliseconds."""
+    return min((c["expire_ms"] for c in claims.values() if c["expire_ms"]), default=NEVER_MS)
