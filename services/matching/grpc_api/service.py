@@ -187,6 +187,6 @@ class MatchingServicer(_Base):  # type: ignore[misc]
         """List how organizations have fared."""
         return await self._reading.accounts(request)
 
-    async def GetBook(self, request: pb.GetBookRequest, _context: Context) -> pb.BookSummary:
+    async def GetBook(self, _request: pb.GetBookRequest, _context: Context) -> pb.BookSummary:
         """Tell how large the book is."""
         return await self._reading.book()
