@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from deploy.local import broker, store
 from deploy.local.credentials import Credentials
 from deploy.local.layout import Layout
 from deploy.local.program import Program
 from deploy.local.settings import LOOPBACK, StackSettings
+
+SERVICES: Final = ("registry", "matching", "gateway")
 
 
 @dataclass(frozen=True)
@@ -87,21 +91,22 @@ def services(settings: StackSettings, secrets: Credentials) -> list[Program]:
     ]
 
 
-def endpoints(settings: StackSettings, *, with_services: bool) -> list[Endpoint]:
+def endpoints(settings: StackSettings, services: Collection[str]) -> list[Endpoint]:
     """Every port that this stack will listen on, in the order of starting."""
     inner = []
     if not settings.mongo_url:
         inner.append(("store", "store_port"))
     if not settings.nats_url:
         inner.append(("nats", "nats_port"))
-    if with_services:
-        for name in ("registry", "matching"):
+    for name in ("registry", "matching"):
+        if name in services:
             inner += [(name, f"{name}_port"), (name, f"{name}_metrics_port")]
+    if "gateway" in services:
         inner.append(("gateway", "gateway_metrics_port"))
     found = [
         Endpoint(program, setting, LOOPBACK, settings.port(setting)) for program, setting in inner
     ]
-    if with_services:
+    if "gateway" in services:
         host, port = settings.gateway_host, settings.gateway_port
         found.append(Endpoint("gateway", "gateway_port", host, port))
     return found

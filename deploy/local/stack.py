@@ -46,7 +46,7 @@ def _silent(_: str) -> None:
 
 
 class Stack:
-    """NATS, the store and, if wanted, the three services, supervised, on one data directory.
+    """NATS, the store and, if wanted, the services, supervised, on one data directory.
 
     Enter it from the main thread: the kernel ties the supervisor's life to the entering thread.
     Without `settings` it takes free ports, so that several run side by side.
@@ -57,13 +57,15 @@ class Stack:
         var: Path | None = None,
         *,
         services: bool = True,
+        gateway: bool = True,
         settings: StackSettings | None = None,
         report: Report = _silent,
     ) -> None:
         self.settings = settings or settings_on_free_ports(var or StackSettings().var)
         self.layout: Layout = layout_of(var or self.settings.var)
         self.credentials: Credentials
-        self._with_services = services
+        wanted = programs.SERVICES if services else ()
+        self._services = [name for name in wanted if gateway or name != "gateway"]
         self._report = report
         self._programs: list[Program] = []
         self._process: subprocess.Popen[bytes] | None = None
@@ -177,20 +179,19 @@ class Stack:
         self._exits.enter_context(claim(self.layout, purpose=f"Spareline at {self.gateway_url}"))
         if found := await asyncio.to_thread(end_orphans, self.layout.stack_id()):
             self._report(f"Ended {found} processes that an earlier start had left behind.")
-        ports.check(programs.endpoints(self.settings, with_services=self._with_services))
+        ports.check(programs.endpoints(self.settings, self._services))
         self.credentials = credentials_in(self.layout.secrets)
         store.write_config(self.layout.run)
         broker.write_config(self.layout.run, self.layout.nats_data, self.settings.port("nats_port"))
         self._programs = programs.servers(self.settings, self.layout)
-        if self._with_services:
-            self._programs += programs.services(self.settings, self.credentials)
+        known = programs.services(self.settings, self.credentials)
+        self._programs += [program for program in known if program.name in self._services]
         await self._start_supervisor()
         await self._start_servers()
-        if self._with_services:
-            for name in ("registry", "matching", "gateway"):
-                self._report(f"Starting {name} …")
-                self._supervisor.start(name)
-                await self._wait(name, _SERVICE_PATIENCE)
+        for name in self._services:
+            self._report(f"Starting {name} …")
+            self._supervisor.start(name)
+            await self._wait(name, _SERVICE_PATIENCE)
 
     async def _start_servers(self) -> None:
         own = [name for name in self.names if name in ("store", "nats")]

@@ -111,7 +111,7 @@ async def test_when_the_supervisor_is_killed_the_watch_says_so_and_nothing_stays
 def launcher(var: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """`python -m deploy.local run` with the servers alone, once it says that it is up."""
     base = free_ports(1)[0]
-    names = [point.setting for point in endpoints(settings_on_free_ports(var), with_services=False)]
+    names = [point.setting for point in endpoints(settings_on_free_ports(var), services=())]
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     environment = {
         **os.environ,

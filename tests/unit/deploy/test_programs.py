@@ -62,7 +62,7 @@ def test_a_server_of_somebody_else_is_used_and_not_started(
     assert [program.name for program in started] == ["nats"]
     registry = programs.services(settings, credentials_in(tmp_path))[0]
     assert registry.environment["SPARELINE_MONGO_URL"] == "mongodb://db.example/?replicaSet=rs0"
-    needed = programs.endpoints(settings, with_services=False)
+    needed = programs.endpoints(settings, services=())
     assert [endpoint.program for endpoint in needed] == ["nats"]
 
 
