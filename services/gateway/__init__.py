@@ -1,0 +1,1 @@
+"""The web gateway: pages for SMEs over the registry and the matching service."""

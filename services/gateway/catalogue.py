@@ -1,0 +1,57 @@
+"""Bring the Chinese catalogue up to date with the pages: `python -m services.gateway.catalogue`."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+PACKAGE = Path(__file__).parent
+CHINESE = PACKAGE / "web" / "translations" / "zh" / "LC_MESSAGES" / "messages.po"
+
+_METHODS = [("**.py", "python"), ("web/templates/**.html", "jinja2")]
+# Functions of ours take the request first, so the message is their second argument or later.
+_KEYWORDS: dict[str, tuple[int, ...] | None] = {
+    "_": None,
+    "gettext": (2,),
+    "notify": (2,),
+    "_answer": (4,),
+    "ngettext": (1, 2),
+}
+
+
+def extract() -> Catalog:
+    """Return every message of the pages, untranslated."""
+    catalogue = Catalog(project="Spareline", charset="utf-8")
+    found = extract_from_dir(
+        PACKAGE, _METHODS, {"**.html": {"trimmed": "true", "silent": "false"}}, _KEYWORDS
+    )
+    for filename, _line, message, comments, context in found:
+        catalogue.add(message, locations=[(filename, 0)], auto_comments=comments, context=context)
+    return catalogue
+
+
+def stored() -> Catalog:
+    """Return the Chinese catalogue as it is stored."""
+    with CHINESE.open("rb") as file:
+        return read_po(file, locale="zh")
+
+
+def main() -> None:
+    """Add new messages to the stored catalogue and drop those that no page uses any more."""
+    catalogue = stored() if CHINESE.exists() else Catalog(locale="zh", project="Spareline")
+    catalogue.update(extract(), no_fuzzy_matching=True)
+    catalogue.obsolete.clear()
+    text = io.BytesIO()
+    write_po(text, catalogue, sort_output=True, omit_header=False, no_location=True, width=100)
+    CHINESE.parent.mkdir(parents=True, exist_ok=True)
+    CHINESE.write_bytes(text.getvalue())
+    missing = [message.id for message in catalogue if message.id and not message.string]
+    print(f"{len(catalogue)} messages, {len(missing)} to translate")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Calls to the services in the name of whoever is signed in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from services.chassis.app import App
+from services.chassis.grpc_client import channel
+from services.chassis.grpc_errors import from_rpc_error
+from spareline.matching.v1 import matching_service_pb2_grpc as matching_grpc
+from spareline.registry.v1 import identity_service_pb2_grpc as identity_grpc
+from spareline.registry.v1 import registry_service_pb2_grpc as registry_grpc
+
+Answer = TypeVar("Answer", bound=Message)
+
+
+class Services:
+    """The stubs, shared by all requests; channels connect on first use and again when cut."""
+
+    def __init__(self, registry: grpc.aio.Channel, matching: grpc.aio.Channel) -> None:
+        self.registry = registry_grpc.RegistryServiceStub(registry)
+        self.identity = identity_grpc.IdentityServiceStub(registry)
+        self.matching = matching_grpc.MatchingServiceStub(matching)
+        self._channels = (registry, matching)
+
+    async def reachable(self) -> None:
+        """Raise TimeoutError while one of the services does not answer."""
+        for one in self._channels:
+            state = one.get_state(try_to_connect=True)
+            while state is not grpc.ChannelConnectivity.READY:
+                await one.wait_for_state_change(state)
+                state = one.get_state(try_to_connect=True)
+
+
+class Caller:
+    """Calls with one person's token. Errors arrive as DomainError."""
+
+    def __init__(self, services: Services, token: str) -> None:
+        self.services = services
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+
+    async def call(self, method: Any, request: Message, *, timeout: float = 15.0) -> Any:
+        """Call a unary method of one of the stubs.
+
+        Raises DomainError with the reason and the violations that the service gave.
+        """
+        try:
+            return await method(request, metadata=self._metadata, timeout=timeout)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+
+    async def stream(self, method: Any, request: Message) -> AsyncIterator[Any]:
+        """Iterate over the answers of a server stream. Raises DomainError."""
+        stream = method(request, metadata=self._metadata)
+        try:
+            async for answer in stream:
+                yield answer
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+        finally:
+            stream.cancel()
+
+
+async def connect(app: App, registry_address: str, matching_address: str) -> Services:
+    """Open the channels; the app closes them."""
+    registry, matching = channel(registry_address), channel(matching_address)
+    app.push(registry.close)
+    app.push(matching.close)
+    return Services(registry, matching)

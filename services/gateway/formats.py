@@ -1,0 +1,120 @@
+"""Quantities, money, weeks and times, as a reader of each language writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_currency, format_decimal
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.gateway.forms import regions
+from services.gateway.languages import locale
+from spareline.market.v1.capability_pb2 import LocalizedText, Unit
+
+CURRENCY = "CNY"
+MINOR = 100
+ZONE = ZoneInfo("Asia/Shanghai")
+
+
+def money(minor: int, language: str) -> str:
+    """Write an amount given in minor units, for example ¥1,250.00 or ¥300."""
+    whole = minor % MINOR == 0
+    return format_currency(
+        Decimal(minor) / MINOR,
+        CURRENCY,
+        "¤#,##0" if whole else "¤#,##0.00",
+        locale=locale(language),
+        currency_digits=False,
+    ).replace("CN¥", "¥")
+
+
+def in_units(ticks: int, unit: Unit) -> Decimal:
+    """Return a quantity of ticks in the unit itself."""
+    return ticks * Decimal(unit.resolution or "1")
+
+
+def quantity(ticks: int, unit: Unit, language: str) -> str:
+    """Write a quantity of ticks with its unit, for example 37.5 machine hours."""
+    return f"{format_decimal(in_units(ticks, unit).normalize(), locale=locale(language))} {text(unit.display_name, language)}"
+
+
+def unit_money(minor_per_tick: int, unit: Unit, language: str) -> str:
+    """Write a price per tick as the price of a whole unit, for example ¥180 / machine hour."""
+    per_unit = Decimal(minor_per_tick) / Decimal(unit.resolution or "1")
+    return f"{money(int(per_unit), language)} / {text(unit.display_name, language)}"
+
+
+def text(localized: LocalizedText, language: str) -> str:
+    """Return the text of a language, or of the other one where it is missing."""
+    return (localized.zh or localized.en) if language == "zh" else (localized.en or localized.zh)
+
+
+def monday(period: str) -> date:
+    """Return the first day of an ISO week such as 2026-W48."""
+    year, week = period.split("-W")
+    return date.fromisocalendar(int(year), int(week), 1)
+
+
+def week(period: str, language: str) -> str:
+    """Write an ISO week with its Monday, for example "week 48 (23 Nov)"."""
+    day = monday(period)
+    number = int(period.split("-W")[1])
+    if language == "zh":
+        return f"第{number}周（{day.month}月{day.day}日起）"
+    return f"week {number} ({format_date(day, 'd MMM', locale=locale(language))})"
+
+
+def _when(moment: Timestamp | datetime) -> datetime:
+    if isinstance(moment, Timestamp):
+        moment = moment.ToDatetime(tzinfo=timezone.utc)  # noqa: UP017
+    return moment.astimezone(ZONE)
+
+
+def moment(value: Timestamp | datetime, language: str) -> str:
+    """Write a moment in the market's time zone."""
+    pattern = "M月d日 HH:mm" if language == "zh" else "d MMM, HH:mm"
+    return format_datetime(_when(value), pattern, locale=locale(language))
+
+
+def iso(value: Timestamp | datetime) -> str:
+    """Write a moment for the browser."""
+    return _when(value).isoformat()
+
+
+def percent(permille: int, language: str) -> str:
+    """Write thousandths as per cent."""
+    return f"{format_decimal(Decimal(permille) / 10, '#,##0.#', locale=locale(language))} %"
+
+
+def number(value: int, language: str) -> str:
+    """Write a whole number with separators."""
+    return format_decimal(value, locale=locale(language))
+
+
+def resource_id(name: str) -> str:
+    """Return the last part of a resource name."""
+    return name.rsplit("/", 1)[-1]
+
+
+def filters(language: str) -> dict[str, Callable[..., Any]]:
+    """Return the template filters of a language."""
+    return {
+        "money": lambda minor: money(minor, language),
+        "quantity": lambda ticks, unit: quantity(ticks, unit, language),
+        "unit_money": lambda minor, unit: unit_money(minor, unit, language),
+        "text": lambda localized: text(localized, language),
+        "week": lambda period: week(period, language),
+        "moment": lambda value: moment(value, language),
+        "iso": iso,
+        "percent": lambda permille: percent(permille, language),
+        "number": lambda value: number(value, language),
+        "resource_id": resource_id,
+        "region": lambda code: regions.name(code, language),
+        # `from` is a keyword of Python, and so no attribute that a template can name.
+        "from_value": lambda change: getattr(change, "from"),
+    }

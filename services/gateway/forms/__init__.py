@@ -1,0 +1,1 @@
+"""Between what people type into forms and the messages of the contracts."""

@@ -1,0 +1,92 @@
+"""What a person sent with a form, and what is wrong with it, side by side.
+
+A form that is not right comes back filled in, each problem beside its field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from multidict import MultiMapping
+
+from services.chassis.errors import DomainError
+
+
+@dataclass
+class Form:
+    """Values and problems by field name; `general` holds what belongs to no field."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    general: list[str] = field(default_factory=list)
+
+    def text(self, name: str) -> str:
+        """Return a field's text without outer blanks; empty when it is not there."""
+        value = self.values.get(name, "")
+        if isinstance(value, list):
+            value = value[0] if value else ""
+        return str(value).strip()
+
+    def texts(self, name: str) -> list[str]:
+        """Return all texts of a field that may be given several times."""
+        value = self.values.get(name, [])
+        found = value if isinstance(value, list) else [value]
+        return [str(one).strip() for one in found if str(one).strip()]
+
+    def checked(self, name: str) -> bool:
+        """Return whether a box is ticked."""
+        return bool(self.text(name))
+
+    def require(self, name: str, problem: str) -> str:
+        """Return a field's text, noting the problem when it is empty."""
+        found = self.text(name)
+        if not found:
+            self.problems.setdefault(name, problem)
+        return found
+
+    def decimal(self, name: str, problem: str) -> Decimal | None:
+        """Return a number as people write it (1,250.5 or 1，250.5); None when empty or wrong."""
+        raw = re.sub(r"[\s,，_]", "", self.text(name)).replace("。", ".")
+        if not raw:
+            return None
+        try:
+            found = Decimal(raw)
+        except InvalidOperation:
+            found = Decimal("NaN")
+        if not found.is_finite() or found < 0:
+            self.problems.setdefault(name, problem)
+            return None
+        return found
+
+    def take(self, error: DomainError, names: Mapping[str, str]) -> None:
+        """Put what a service found wrong beside the fields; the rest stands above the form.
+
+        `names` maps paths of the contract (or their beginnings) to fields of the form; the
+        longest beginning wins.
+        """
+        for violation in error.violations:
+            fits = [path for path in names if violation.field.startswith(path)]
+            if fits:
+                self.problems.setdefault(names[max(fits, key=len)], violation.sentence())
+            else:
+                self.general.append(violation.sentence())
+        if not error.violations:
+            self.general.append(error.message)
+
+    def without(self, *secrets: str) -> Form:
+        """Return the form without values that are never sent back."""
+        kept = {name: value for name, value in self.values.items() if name not in secrets}
+        return Form(kept, self.problems, self.general)
+
+
+def read(posted: MultiMapping[Any]) -> Form:
+    """Return a form with what was posted; a name given several times holds a list."""
+    values: dict[str, Any] = {}
+    for name in posted:
+        found = posted.getall(name)
+        values[name] = found if len(found) > 1 else found[0]
+    return Form(values)

@@ -1,0 +1,204 @@
+"""My offers: what I can spare."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+from typing import Any
+
+from aiohttp import web
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from services.chassis.errors import DomainError, Unavailable
+from services.gateway.forms import attributes, choosing, fields, offers, quantities
+from services.gateway.languages import LANGUAGE, gettext
+from services.gateway.market import capabilities, capability
+from services.gateway.people import caller, signed_in
+from services.gateway.render import notify, render
+from spareline.market.v1.capability_pb2 import Capability
+from spareline.market.v1.offer_pb2 import Offer
+from spareline.matching.v1 import matching_service_pb2 as matching
+from spareline.registry.v1 import registry_service_pb2 as registry
+
+_CHANGEABLE = (
+    "title description attributes capacity unit_price setup_price minimum_order minimum_run "
+    "lead_time_periods reach requirements disclosure"
+)
+
+
+def _name(request: web.Request) -> str:
+    return f"{signed_in(request).organization}/offers/{request.match_info['offer']}"
+
+
+async def _get(request: web.Request) -> Offer:
+    calls = caller(request)
+    found: Offer = await calls.call(
+        calls.services.registry.GetOffer, registry.GetOfferRequest(name=_name(request))
+    )
+    return found
+
+
+async def listing(request: web.Request) -> web.Response:
+    """Show all offers of the organization, newest first."""
+    calls = caller(request)
+    page = await calls.call(
+        calls.services.registry.ListOffers,
+        registry.ListOffersRequest(
+            parent=signed_in(request).organization,
+            page_size=50,
+            page_token=request.query.get("page", ""),
+        ),
+    )
+    return await render(
+        request,
+        "offers.html",
+        offers=page.offers,
+        next_page=page.next_page_token,
+        capabilities=await capabilities(request),
+    )
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show one offer: its weeks, its terms, and the proposals that use it."""
+    offer = await _get(request)
+    calls = caller(request)
+    used = await calls.call(
+        calls.services.matching.ListProposals,
+        matching.ListProposalsRequest(
+            parent="rounds/-",
+            party=signed_in(request).organization,
+            posting=offer.name,
+            page_size=20,
+        ),
+    )
+    known = await capability(request, offer.capability)
+    return await render(
+        request,
+        "offer.html",
+        offer=offer,
+        capability=known,
+        values=_shown(offer, known, request[LANGUAGE]),
+        proposals=used.proposals,
+    )
+
+
+def _shown(offer: Offer, known: Capability, language: str) -> list[tuple[Any, str]]:
+    return [
+        (a.display_name, attributes.shown(offer.attributes[a.key], a, language))
+        for a in known.attributes
+        if a.key in offer.attributes
+    ]
+
+
+async def new(request: web.Request) -> web.Response:
+    """Ask for the capability first; then show the form that it makes."""
+    signed_in(request)
+    code = request.query.get("capability", "")
+    if not code:
+        return await choosing.page(request, "/offers/new", gettext(request, "What can you spare?"))
+    known = await capability(request, code)
+    if copied := request.query.get("copy"):
+        calls = caller(request)
+        earlier = await calls.call(
+            calls.services.registry.GetOffer,
+            registry.GetOfferRequest(name=f"{signed_in(request).organization}/offers/{copied}"),
+        )
+        form = offers.fill(earlier, known)
+    else:
+        form = offers.blank(known, date.today(), request[LANGUAGE])
+    form.values["request_id"] = str(uuid.uuid4())
+    return await _form(request, form, known)
+
+
+async def _form(
+    request: web.Request,
+    form: fields.Form,
+    known: Capability,
+    *,
+    offer: Offer | None = None,
+    status: int = 200,
+) -> web.Response:
+    language = request[LANGUAGE]
+    weeks = quantities.upcoming(date.today(), offers.HORIZON_WEEKS)
+    if offer is not None:
+        weeks = sorted({*weeks, *(c.period for c in offer.capacity)})
+    return await render(
+        request,
+        "offer_form.html",
+        status=status,
+        form=form,
+        capability=known,
+        controls=attributes.controls(known, "", "offer", language),
+        weeks=weeks,
+        rows=offers.rows(form),
+        offer=offer,
+        regions=choosing.region_choices(language),
+    )
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Post an offer."""
+    person = signed_in(request)
+    form = fields.read(await request.post())
+    known = await capability(request, form.text("capability"))
+    offer = offers.read(form, known, request[LANGUAGE])
+    if not form.problems:
+        calls = caller(request)
+        try:
+            posted = await calls.call(
+                calls.services.registry.CreateOffer,
+                registry.CreateOfferRequest(
+                    parent=person.organization, offer=offer, request_id=form.text("request_id")
+                ),
+            )
+        except Unavailable:
+            raise
+        except DomainError as error:
+            form.take(error, offers.places(known))
+        else:
+            await notify(request, "Posted. It takes part in the next round.")
+            raise web.HTTPSeeOther(f"/offers/{posted.name.rsplit('/', 1)[-1]}")
+    return await _form(request, form, known, status=400)
+
+
+async def edit(request: web.Request) -> web.Response:
+    """Show the form of an offer."""
+    offer = await _get(request)
+    known = await capability(request, offer.capability)
+    return await _form(request, offers.fill(offer, known), known, offer=offer)
+
+
+async def update(request: web.Request) -> web.StreamResponse:
+    """Store the new terms of an offer."""
+    stored = await _get(request)
+    known = await capability(request, stored.capability)
+    form = fields.read(await request.post())
+    offer = offers.read(form, known, request[LANGUAGE])
+    if not form.problems:
+        offer.name, offer.etag = stored.name, form.text("etag")
+        calls = caller(request)
+        try:
+            await calls.call(
+                calls.services.registry.UpdateOffer,
+                registry.UpdateOfferRequest(
+                    offer=offer, update_mask=FieldMask(paths=_CHANGEABLE.split())
+                ),
+            )
+        except Unavailable:
+            raise
+        except DomainError as error:
+            form.take(error, offers.places(known))
+        else:
+            await notify(request, "Saved.")
+            raise web.HTTPSeeOther(f"/offers/{request.match_info['offer']}")
+    return await _form(request, form, known, offer=stored, status=400)
+
+
+async def withdraw(request: web.Request) -> web.StreamResponse:
+    """Take an offer out of the market."""
+    calls = caller(request)
+    await calls.call(
+        calls.services.registry.WithdrawOffer, registry.WithdrawOfferRequest(name=_name(request))
+    )
+    await notify(request, "Withdrawn. What was agreed stays agreed.")
+    raise web.HTTPSeeOther(f"/offers/{request.match_info['offer']}")

@@ -1,0 +1,95 @@
+"""Every address of the gateway, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from aiohttp import web
+
+from services.gateway.handlers import (
+    account,
+    demands,
+    explanations,
+    health,
+    home,
+    live,
+    offers,
+    organization,
+    policies,
+    proposals,
+    rounds,
+)
+from services.gateway.render import WEB
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+# Who may open a page; whether they may read or change what it shows is the services' to say.
+Audience = Literal["anyone", "signed-in", "trader", "operator"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An address, what answers it, and for whom it is."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    handler: Handler
+    audience: Audience
+    name: str = ""
+
+
+ROUTES = (
+    Route("GET", "/health/live", health.live, "anyone"),
+    Route("GET", "/health/ready", health.ready, "anyone"),
+    Route("GET", "/", home.home, "anyone", "home"),
+    Route("POST", "/language", account.switch_language, "anyone"),
+    Route("GET", "/sign-up", account.sign_up_form, "anyone", "sign-up"),
+    Route("POST", "/sign-up", account.sign_up, "anyone"),
+    Route("GET", "/sign-in", account.sign_in_form, "anyone", "sign-in"),
+    Route("POST", "/sign-in", account.sign_in, "anyone"),
+    Route("POST", "/sign-out", account.sign_out, "anyone"),
+    Route("GET", "/live", live.inbox, "signed-in"),
+    Route("GET", "/organization", organization.show, "signed-in", "organization"),
+    Route("POST", "/organization", organization.save, "trader"),
+    Route("GET", "/offers", offers.listing, "signed-in", "offers"),
+    Route("GET", "/offers/new", offers.new, "trader"),
+    Route("POST", "/offers/new", offers.create, "trader"),
+    Route("GET", "/offers/{offer}", offers.show, "signed-in", "offer"),
+    Route("GET", "/offers/{offer}/edit", offers.edit, "trader"),
+    Route("POST", "/offers/{offer}/edit", offers.update, "trader"),
+    Route("POST", "/offers/{offer}/withdraw", offers.withdraw, "trader"),
+    Route("GET", "/demands", demands.listing, "signed-in", "demands"),
+    Route("GET", "/demands/new", demands.new, "trader"),
+    Route("POST", "/demands/new", demands.create, "trader"),
+    Route("GET", "/demands/{demand}", demands.show, "signed-in", "demand"),
+    Route("GET", "/demands/{demand}/edit", demands.edit, "trader"),
+    Route("POST", "/demands/{demand}/edit", demands.update, "trader"),
+    Route("POST", "/demands/{demand}/withdraw", demands.withdraw, "trader"),
+    Route("GET", "/why/{kind:offers|demands}/{posting}", explanations.show, "signed-in", "why"),
+    Route("GET", "/proposals", proposals.listing, "signed-in", "proposals"),
+    Route("GET", "/proposals/{round}/{proposal}", proposals.show, "signed-in", "proposal"),
+    Route("POST", "/proposals/{round}/{proposal}/accept", proposals.accept, "trader"),
+    Route("POST", "/proposals/{round}/{proposal}/decline", proposals.decline, "trader"),
+    Route("POST", "/proposals/{round}/{proposal}/counter", proposals.counter, "trader"),
+    Route(
+        "POST", "/proposals/{round}/{proposal}/accept-counter", proposals.accept_counter, "trader"
+    ),
+    Route(
+        "POST", "/proposals/{round}/{proposal}/decline-counter", proposals.decline_counter, "trader"
+    ),
+    Route("POST", "/proposals/{round}/{proposal}/report", proposals.report, "trader"),
+    Route("GET", "/rounds", rounds.listing, "signed-in", "rounds"),
+    Route("POST", "/rounds", rounds.run, "operator"),
+    Route("GET", "/rounds/{round}", rounds.show, "signed-in", "round"),
+    Route("GET", "/rounds/{round}/live", live.round_progress, "signed-in"),
+    Route("POST", "/rounds/{round}/cancel", rounds.cancel, "operator"),
+    Route("GET", "/policy", policies.show, "signed-in", "policy"),
+)
+
+
+def add(app: web.Application) -> None:
+    """Add every route, and the static files, to the application."""
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, route.handler, name=route.name or None)
+    app.router.add_static("/static", WEB / "static", append_version=False)
