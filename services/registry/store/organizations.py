@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from services.chassis.aggregates import Aggregates, Answer, Document, Event
-from services.chassis.mongo import Database, DuplicateKey
+from services.chassis.mongo import Database
 from services.registry.domain import organizations as records
 from services.registry.store.changes import Decide, change
+from services.registry.store.insertion import Inserter
 from spareline.market.v1.organization_pb2 import Organization
 
 ACTIVE = "active"
@@ -46,6 +47,7 @@ class Organizations:
         cache_seconds: float = CACHE_SECONDS,
     ) -> None:
         self.aggregates = Aggregates(database["organizations"], notify)
+        self._inserter = Inserter(self.aggregates)
         self._seconds = cache_seconds
         self._cache: OrderedDict[str, tuple[float, Organization | None]] = OrderedDict()
         self._writes = 0
@@ -128,12 +130,9 @@ class Organizations:
             "delegations": list(delegations),
             **body_fields(organization),
         }
-        try:
-            await self.aggregates.insert(document, events, answer)
-        except DuplicateKey:
-            return False
+        inserted = await self._inserter.insert(document, events, answer)
         self._forget(organization.name)
-        return True
+        return inserted
 
     async def change(self, name: str, decide: Decide) -> Document:
         """Change a document by ``changes.change`` and return the one that was decided on."""

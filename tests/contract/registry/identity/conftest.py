@@ -9,9 +9,10 @@ import pytest_asyncio
 
 from services.chassis.app import App
 from services.chassis.grpc_errors import from_rpc_error
-from services.chassis.grpc_server import grpc_server
+from services.chassis.grpc_server import Servicer, grpc_server
 from services.chassis.mongo import Database
 from services.chassis.tokens import TokenSigner, TokenVerifier
+from services.registry.domain.instants import now_ms
 from services.registry.domain.organizations import Relation
 from services.registry.domain.passwords import Cost
 from services.registry.grpc_api.identity_servicer import IdentityServicer
@@ -25,6 +26,7 @@ from spareline.registry.v1 import (
     registry_service_pb2_grpc,
 )
 
+KIND_SME = Organization.KIND_SME
 CHEAP = Cost(passes=1, memory_kib=64)
 PASSWORD = "correct horse battery"
 SERVICE_SECRET = "a secret of matching"
@@ -35,6 +37,16 @@ class RegistryServicer(OrganizationHandlers, registry_service_pb2_grpc.RegistryS
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
+
+
+class HandClock:
+    """The real clock, which a test can set forward."""
+
+    def __init__(self) -> None:
+        self.ahead_ms = 0
+
+    def __call__(self) -> int:
+        return now_ms() + self.ahead_ms
 
 
 @dataclass
@@ -83,7 +95,10 @@ class _Bearer(grpc.aio.UnaryUnaryClientInterceptor):
 class Served:
     """The running service, and a way to get people into it."""
 
-    def __init__(self, address: str, identity: Identity, ledger: Ledger) -> None:
+    def __init__(
+        self, address: str, identity: Identity, ledger: Ledger, clock: "HandClock"
+    ) -> None:
+        self.clock = clock
         self.address, self.identity, self.ledger = address, identity, ledger
         self.anyone = Person(address, "")
         self._people = [self.anyone]
@@ -102,7 +117,10 @@ class Served:
         return self.with_token(answer.access_token, answer.refresh_token, answer.principal.subject)
 
     async def owner(
-        self, display_name: str = "Acme", kind: "Organization.Kind.ValueType" = 0, **fields: object
+        self,
+        display_name: str = "Acme",
+        kind: "Organization.Kind.ValueType" = KIND_SME,
+        **fields: object,
     ) -> Person:
         """Sign up an organization and return its owner, signed in."""
         email = f"owner{next(self._numbers)}@example.com"
@@ -131,6 +149,7 @@ class Served:
 @pytest_asyncio.fixture
 async def served(database: Database) -> AsyncIterator[Served]:
     ledger = Ledger()
+    clock = HandClock()
     options = IdentityOptions({"matching": SERVICE_SECRET}, CHEAP)
     async with App("identity", drain_seconds=0.1) as app:
         identity = await app.enter(
@@ -141,9 +160,10 @@ async def served(database: Database) -> AsyncIterator[Served]:
                 open_commitments=ledger.open_commitments,
                 withdraw_postings=ledger.withdraw_postings,
                 relations=ledger.relations,
+                clock=clock,
             )
         )
-        services = [
+        services: list[Servicer] = [
             (
                 identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"],
                 identity_service_pb2_grpc.add_IdentityServiceServicer_to_server,
@@ -152,12 +172,12 @@ async def served(database: Database) -> AsyncIterator[Served]:
             (
                 registry_service_pb2.DESCRIPTOR.services_by_name["RegistryService"],
                 registry_service_pb2_grpc.add_RegistryServiceServicer_to_server,
-                RegistryServicer(identity),
+                RegistryServicer(identity),  # type: ignore[abstract]
             ),
         ]
         verifier = TokenVerifier(identity.tokens.fetch)
         delegations = identity.organizations.is_delegate
         port = await grpc_server(app, "127.0.0.1", 0, services, verifier, delegations)
-        running = Served(f"127.0.0.1:{port}", identity, ledger)
+        running = Served(f"127.0.0.1:{port}", identity, ledger, clock)
         yield running
         await running.close()

@@ -95,7 +95,7 @@ async def test_operators_do_not_sign_up(served: Served) -> None:
     assert refused.value.violations[0].field == "organization.kind"
 
 
-class Crash(RuntimeError):
+class Crash(RuntimeError):  # noqa: N818
     """Stands for the end of the process."""
 
 

@@ -1,0 +1,153 @@
+"""Credit from events, on the real store: once each, visible, contestable, followed."""
+
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+from google.protobuf.message import Message
+
+from services.chassis.aggregates import Event
+from services.chassis.errors import NotFound
+from services.chassis.events import Delivery, Poison
+from services.registry.domain.instants import timestamp
+from spareline.events.v1 import events_pb2
+from spareline.market.v1.organization_pb2 import Organization
+from spareline.matching.v1.proposal_pb2 import HistoryEntry, Party, Proposal
+from spareline.registry.v1 import registry_service_pb2 as api
+from tests.contract.registry.identity.conftest import Person, Served
+
+
+def delivered(message: Message) -> Delivery:
+    event = Event.of(message)
+    return Delivery(event.subject, event.payload, event.id, 1, 1, datetime.now(UTC))
+
+
+def proposal(demander: Person, offerer: Person, number: int = 1) -> Proposal:
+    return Proposal(
+        name=f"rounds/r/proposals/p{number}",
+        parties=[
+            Party(organization=demander.organization, side="demand"),
+            Party(organization=offerer.organization, side="offer"),
+        ],
+    )
+
+
+async def grade(served: Served, person: Person) -> str:
+    found = await served.identity.organizations.get(person.organization)
+    assert found is not None
+    return found.credit_grade
+
+
+async def test_kept_promises_raise_the_grade_once_each(served: Served) -> None:
+    demander, offerer = await served.owner("D"), await served.owner("O")
+    for number in range(3):
+        event = events_pb2.ProposalFulfilled(
+            proposal=proposal(demander, offerer, number), time=timestamp(served.clock())
+        )
+        for _ in range(2):  # delivered again after a crash
+            await served.identity.credit.follow(delivered(event))
+    assert await grade(served, offerer) == "B"
+    assert await grade(served, demander) == "B"
+    listed = await offerer.registry.ListCreditEvents(
+        api.ListCreditEventsRequest(parent=offerer.organization)
+    )
+    assert [each.kind for each in listed.credit_events] == ["fulfilled"] * 3
+    assert [each.proposal[-2:] for each in listed.credit_events] == ["p2", "p1", "p0"]
+    document = await served.identity.organizations.document(offerer.organization)
+    assert document is not None
+    assert document["outbox"][-1]["subject"] == "market.organization.updated.v1"
+
+
+async def test_a_contested_event_counts_half(served: Served) -> None:
+    demander, offerer = await served.owner("D"), await served.owner("O")
+    disputed = proposal(demander, offerer)
+    disputed.parties[0].answer = Party.ANSWER_FAILED
+    event = events_pb2.ProposalDisputed(proposal=disputed, time=timestamp(served.clock()))
+    await served.identity.credit.follow(delivered(event))
+    assert (await grade(served, offerer), await grade(served, demander)) == ("D", "C")
+    listed = await offerer.registry.ListCreditEvents(
+        api.ListCreditEventsRequest(parent=offerer.organization)
+    )
+    [found] = listed.credit_events
+    assert (found.kind, found.weight_permille) == ("disputed", -1000)
+    request = api.ContestCreditEventRequest(
+        name=found.name, note="They refused delivery", request_id=str(uuid.uuid4())
+    )
+    contested = await offerer.registry.ContestCreditEvent(request)
+    assert contested.contested
+    assert await offerer.registry.ContestCreditEvent(request) == contested
+    served.identity.organizations._cache.clear()
+    assert await grade(served, offerer) == "D"  # 2 / 4.5 is below 0.45 still
+    request = api.ContestCreditEventRequest(name=found.name + "x", note="?")
+    with pytest.raises(NotFound):
+        await offerer.registry.ContestCreditEvent(request)
+
+
+async def test_a_decline_counts_only_after_acceptance_of_the_same_terms(served: Served) -> None:
+    demander, offerer = await served.owner("D"), await served.owner("O")
+    free, broken = proposal(demander, offerer, 1), proposal(demander, offerer, 2)
+    free.history.extend(
+        [
+            HistoryEntry(event="accepted", party_index=1),
+            HistoryEntry(event="countered", party_index=0),
+            HistoryEntry(event="declined", party_index=1),
+        ]
+    )
+    broken.history.extend(
+        [
+            HistoryEntry(event="accepted", party_index=1),
+            HistoryEntry(event="declined", party_index=1),
+        ]
+    )
+    for each in (free, broken):
+        event = events_pb2.ProposalDeclined(proposal=each, time=timestamp(served.clock()))
+        await served.identity.credit.follow(delivered(event))
+    listed = await offerer.registry.ListCreditEvents(
+        api.ListCreditEventsRequest(parent=offerer.organization)
+    )
+    assert [(each.kind, each.proposal) for each in listed.credit_events] == [
+        ("declined_after_acceptance", "rounds/r/proposals/p2")
+    ]
+    assert await served.identity.credit._accounts.get(demander.organization) is None
+
+
+async def test_verified_papers_count(served: Served) -> None:
+    owner = await served.owner()
+    organization = Organization()
+    found = await served.identity.organizations.get(owner.organization)
+    assert found is not None
+    organization.CopyFrom(found)
+    levels = [
+        Organization.VERIFICATION_DOCUMENTS,
+        Organization.VERIFICATION_ON_SITE,
+        Organization.VERIFICATION_UNSPECIFIED,
+    ]
+    for level in levels:
+        organization.verification = level
+        organization.generation += 1
+        event = events_pb2.OrganizationUpdated(
+            organization=organization, time=timestamp(served.clock())
+        )
+        for _ in range(2):
+            await served.identity.credit.follow(delivered(event))
+    listed = await owner.registry.ListCreditEvents(
+        api.ListCreditEventsRequest(parent=owner.organization)
+    )
+    weights = sorted(each.weight_permille for each in listed.credit_events)
+    assert weights == [-1500, 500, 1000]
+
+
+async def test_what_cannot_be_read_is_poison(served: Served) -> None:
+    delivery = Delivery("market.proposal.fulfilled.v1", b"\xff\xff", "x", 1, 1, datetime.now(UTC))
+    with pytest.raises(Poison):
+        await served.identity.credit.follow(delivery)
+
+
+async def test_strangers_and_erased_ones_have_no_account(served: Served) -> None:
+    offerer = await served.owner("O")
+    gone = proposal(offerer, offerer)
+    gone.parties[0].organization = "organizations/gone"
+    event = events_pb2.ProposalFulfilled(proposal=gone, time=timestamp(served.clock()))
+    await served.identity.credit.follow(delivered(event))
+    assert await served.identity.credit._accounts.get("organizations/gone") is None
+    assert await grade(served, offerer) == "C"
