@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 from google.protobuf.message import Message
@@ -15,7 +15,8 @@ from spareline.matching.v1 import matching_service_pb2_grpc as matching_grpc
 from spareline.registry.v1 import identity_service_pb2_grpc as identity_grpc
 from spareline.registry.v1 import registry_service_pb2_grpc as registry_grpc
 
-Answer = TypeVar("Answer", bound=Message)
+# A page that takes longer has failed its reader.
+_SECONDS = 15.0
 
 
 class Services:
@@ -43,13 +44,13 @@ class Caller:
         self.services = services
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
 
-    async def call(self, method: Any, request: Message, *, timeout: float = 15.0) -> Any:
+    async def call(self, method: Any, request: Message) -> Any:
         """Call a unary method of one of the stubs.
 
         Raises DomainError with the reason and the violations that the service gave.
         """
         try:
-            return await method(request, metadata=self._metadata, timeout=timeout)
+            return await method(request, metadata=self._metadata, timeout=_SECONDS)
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
 

@@ -40,7 +40,8 @@ def in_units(ticks: int, unit: Unit) -> Decimal:
 
 def quantity(ticks: int, unit: Unit, language: str) -> str:
     """Write a quantity of ticks with its unit, for example 37.5 machine hours."""
-    return f"{format_decimal(in_units(ticks, unit).normalize(), locale=locale(language))} {text(unit.display_name, language)}"
+    amount = format_decimal(in_units(ticks, unit).normalize(), locale=locale(language))
+    return f"{amount} {text(unit.display_name, language)}"
 
 
 def unit_money(minor_per_tick: int, unit: Unit, language: str) -> str:

@@ -130,8 +130,7 @@ def read(form: Form, known: Mapping[str, Capability], language: str) -> Demand:
     if count > 1 and form.checked("sequence"):
         ids = [line.id for line in demand.lines]
         demand.precedences.extend(
-            Precedence(before=before, after=after)
-            for before, after in itertools.pairwise(ids)
+            Precedence(before=before, after=after) for before, after in itertools.pairwise(ids)
         )
     budget = form.decimal("budget", _("Give an amount in yuan, such as 50000."))
     if budget is not None:

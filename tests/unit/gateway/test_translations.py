@@ -32,5 +32,5 @@ def test_translations_keep_the_values_of_the_message() -> None:
             continue
         ids = message.id if isinstance(message.id, tuple) else (message.id,)
         texts = message.string if isinstance(message.string, tuple) else (message.string,)
-        wanted = set(_PLACE.findall(ids[-1]))
-        assert all(set(_PLACE.findall(text)) == wanted for text in texts), message.id
+        wanted = set(_PLACE.findall(str(ids[-1])))
+        assert all(set(_PLACE.findall(str(text))) == wanted for text in texts), message.id
