@@ -84,7 +84,7 @@ class MatchingServicer(_Base):  # type: ignore[misc]
         self, request: pb.GetProposalRequest, _context: Context
     ) -> proposal_pb2.Proposal:
         """Read a proposal."""
-        return await self._answers.get(request.name, request.party)
+        return await self._answers.get(request.name, request.party, operator=_is_operator())
 
     async def ListProposals(
         self, request: pb.ListProposalsRequest, _context: Context
@@ -138,7 +138,7 @@ class MatchingServicer(_Base):  # type: ignore[misc]
         self, request: pb.WatchProposalsRequest, _context: Context
     ) -> AsyncIterator[pb.WatchProposalsResponse]:
         """Follow a party's proposals."""
-        async for change in self._watch.follow(request):
+        async for change in self._watch.follow(request, operator=_is_operator()):
             yield change
 
     async def GetExplanation(
@@ -190,3 +190,7 @@ class MatchingServicer(_Base):  # type: ignore[misc]
     async def GetBook(self, _request: pb.GetBookRequest, _context: Context) -> pb.BookSummary:
         """Tell how large the book is."""
         return await self._reading.book()
+
+
+def _is_operator() -> bool:
+    return current().role == "operator"

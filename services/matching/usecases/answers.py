@@ -56,19 +56,20 @@ class Answers:
         self._book = book
         self._now = now
 
-    def view(self, stored: Stored, party: str) -> proposal_pb2.Proposal:
-        """Return a proposal as a party sees it (an operator, for the empty party).
+    def view(self, stored: Stored, party: str, *, operator: bool = False) -> proposal_pb2.Proposal:
+        """Return a proposal as a party sees it; an operator sees no contacts, whoever's view it is.
 
         Raises PermissionDenied (NOT_A_PARTY).
         """
         if not party:
             return redact.for_operator(stored.proposal)
         proposals.party_index(stored.proposal, party)
-        return redact.for_party(stored.proposal, party, stored.hidden, self._book().organization)
+        seen = redact.for_party(stored.proposal, party, stored.hidden, self._book().organization)
+        return redact.for_operator(seen) if operator else seen
 
-    async def get(self, name: str, party: str) -> proposal_pb2.Proposal:
+    async def get(self, name: str, party: str, *, operator: bool = False) -> proposal_pb2.Proposal:
         """Return a proposal for a reader. Raises NotFound, PermissionDenied (NOT_A_PARTY)."""
-        return self.view(await self._visible(name, party), party)
+        return self.view(await self._visible(name, party), party, operator=operator)
 
     async def accept(self, request: pb.AcceptProposalRequest) -> proposal_pb2.Proposal:
         """Accept the terms for a party."""
@@ -132,6 +133,10 @@ class Answers:
 
     async def expire(self, stored: Stored) -> None:
         """End a proposal whose lease has run out; a party that was faster wins."""
+        if stored.todo in (Todo.REVISE, Todo.REHOLD):
+            stored, _ = await self._settle(stored)  # else its hold could land after our release
+        if stored.todo is not Todo.NOTHING or stored.proposal.state != Proposal.STATE_PROPOSED:
+            return
         move = proposals.expire(stored.proposal, self._now())
         if await self._save(stored, move, None):
             await self._settle(await self._reread(stored))

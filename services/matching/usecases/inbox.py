@@ -32,9 +32,9 @@ class Inbox:
         token = paging.decode(request.page_token, paging.bound_to(request))
         size = request.page_size or DEFAULT_PAGE
         found = await self._store.page(wanted, str(token.get("before", "")), size + 1)
-        answer = pb.ListProposalsResponse(
-            proposals=[self._answers.view(each, request.party) for each in found[:size]]
-        )
+        operator = principal.role == "operator"
+        seen = [self._answers.view(each, request.party, operator=operator) for each in found[:size]]
+        answer = pb.ListProposalsResponse(proposals=seen)
         if len(found) > size:
             last = found[size - 1].document["order"]
             answer.next_page_token = paging.encode({"before": last}, paging.bound_to(request))

@@ -125,7 +125,7 @@ class Watch:
         self._heartbeat = heartbeat_seconds
 
     async def follow(
-        self, request: pb.WatchProposalsRequest
+        self, request: pb.WatchProposalsRequest, *, operator: bool = False
     ) -> AsyncIterator[pb.WatchProposalsResponse]:
         """Yield what changed after the token (everything, without one), then each change.
 
@@ -135,7 +135,7 @@ class Watch:
         place = paging.decode(request.resume_token, bound)
         sequence, time_ms = int(place.get("s", 0)), int(place.get("m", 0))
         while not self._stopping.is_set():
-            stream = _Stream(request.party, bound, sequence, time_ms)
+            stream = _Stream(request.party, bound, sequence, time_ms, operator)
             watcher = self._feed.join(request.party)
             try:
                 async for stored in self._missed(watcher, stream):
@@ -198,15 +198,15 @@ class Watch:
         if not stream.is_news(stored.name, proposal.generation):
             return None
         stream.time_ms = max(stream.time_ms, proposal.update_time.ToMilliseconds())
-        return pb.WatchProposalsResponse(
-            proposal=self._answers.view(stored, stream.party), resume_token=stream.token()
-        )
+        seen = self._answers.view(stored, stream.party, operator=stream.operator)
+        return pb.WatchProposalsResponse(proposal=seen, resume_token=stream.token())
 
 
 class _Stream:
     """How far one watcher has got."""
 
-    def __init__(self, party: str, bound: str, sequence: int, time_ms: int) -> None:
+    def __init__(self, party: str, bound: str, sequence: int, time_ms: int, operator: bool) -> None:
+        self.operator = operator
         self.party = party
         self.sequence = sequence
         self.time_ms = time_ms
