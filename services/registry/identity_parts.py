@@ -58,6 +58,7 @@ class Identity:
     sessions: Sessions
     audit: AuditLog
     tokens: Tokens
+    attempts: Attempts
     sign_up: SignUp
     sign_in: SignIn
     members: Members
@@ -125,6 +126,7 @@ async def open_identity(
                 sessions=sessions,
                 audit=audit,
                 tokens=tokens,
+                attempts=attempts,
                 sign_up=sign_up,
                 sign_in=SignIn(
                     organizations,

@@ -22,8 +22,9 @@ class IdentityServicer(IdentityServiceServicer):
         self._identity = identity
         self._trusted = frozenset(trusted_peers)
 
-    async def SignUp(self, request: api.SignUpRequest, _context: Context) -> api.SignUpResponse:
+    async def SignUp(self, request: api.SignUpRequest, context: Context) -> api.SignUpResponse:
         """Register an organization and its first owner."""
+        await self._identity.attempts.admit_sign_up(peer_address(context, self._trusted))
         return await self._identity.sign_up(request)
 
     async def IssueToken(

@@ -1,4 +1,4 @@
-"""How often one may try to sign in: by address, and by where the attempts come from."""
+"""How often one may try to sign in or up: by address, and by where the attempts come from."""
 
 import hashlib
 import math
@@ -12,6 +12,7 @@ from services.chassis.errors import ResourceExhausted
 from spareline.errors.v1 import reason_pb2
 
 PER_MINUTE = 10
+SIGN_UPS_PER_MINUTE = 30
 
 
 class Attempts:
@@ -20,6 +21,7 @@ class Attempts:
     def __init__(self, per_minute: int = PER_MINUTE, peer_per_minute: int = PER_MINUTE) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._email = RateLimitItemPerMinute(per_minute, namespace="email")
+        self._sign_up = RateLimitItemPerMinute(SIGN_UPS_PER_MINUTE, namespace="sign-up")
         self._peer = RateLimitItemPerMinute(peer_per_minute, namespace="peer")
 
     async def admit(self, email: str, peer: str) -> None:
@@ -33,6 +35,14 @@ class Attempts:
         # Counted before the password is looked at: many attempts at once are many.
         if not await self._limiter.hit(self._email, key):
             raise await self._refusal(self._email, key)
+
+    async def admit_sign_up(self, peer: str) -> None:
+        """Count a sign-up. ``peer`` empty: not known, not limited.
+
+        Raises ResourceExhausted (RATE_LIMITED) with ``retry_seconds`` in its metadata.
+        """
+        if peer and not await self._limiter.hit(self._sign_up, peer):
+            raise await self._refusal(self._sign_up, peer)
 
     async def succeeded(self, email: str) -> None:
         """Forget the attempts for an address: only wrong ones are to be limited."""

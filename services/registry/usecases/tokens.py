@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
-
-from joserfc.jwk import OKPKey
 
 from services.chassis.tokens import TokenSigner
 from services.registry.domain.instants import Clock
@@ -16,14 +13,6 @@ LIFETIME = timedelta(minutes=15)
 READ, WRITE = "read", "write"
 
 _ROLES = {Member.ROLE_OWNER: "owner", Member.ROLE_TRADER: "trader", Member.ROLE_VIEWER: "viewer"}
-
-
-def signer_from(key_file: Path) -> TokenSigner:
-    """Return a signer with the Ed25519 private key of a PEM file.
-
-    Raises OSError when it cannot be read, ValueError when it holds no such key.
-    """
-    return TokenSigner(OKPKey.import_key(key_file.read_bytes()))
 
 
 @dataclass(frozen=True, slots=True)

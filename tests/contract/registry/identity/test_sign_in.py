@@ -207,3 +207,14 @@ async def test_a_peer_that_guesses_is_limited_over_all_addresses(served: Served)
         await served.identity.sign_in.by_password("b@example.com", "x", "192.0.2.7")
     with pytest.raises(Unauthenticated):
         await served.identity.sign_in.by_password("b@example.com", "x", "192.0.2.8")
+
+
+async def test_a_peer_signs_up_only_so_often(served: Served) -> None:
+    attempts = served.identity.attempts
+    for _ in range(30):
+        await attempts.admit_sign_up("192.0.2.7")
+    with pytest.raises(ResourceExhausted):
+        await attempts.admit_sign_up("192.0.2.7")
+    await attempts.admit_sign_up("192.0.2.8")
+    for _ in range(100):
+        await attempts.admit_sign_up("")  # a trusted proxy that names nobody
