@@ -1,6 +1,8 @@
 """Credit from events, on the real store: once each, visible, contestable, followed."""
 
+import asyncio
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -8,8 +10,10 @@ from google.protobuf.message import Message
 
 from services.chassis.aggregates import Event
 from services.chassis.errors import NotFound
-from services.chassis.events import Delivery, Poison
+from services.chassis.events import Bus, Delivery, Poison
+from services.chassis.outbox import Relay
 from services.registry.domain.instants import timestamp
+from services.registry.usecases.credit import DURABLE, SUBJECTS
 from spareline.events.v1 import events_pb2
 from spareline.market.v1.organization_pb2 import Organization
 from spareline.matching.v1.proposal_pb2 import HistoryEntry, Party, Proposal
@@ -151,3 +155,31 @@ async def test_strangers_and_erased_ones_have_no_account(served: Served) -> None
     await served.identity.credit.follow(delivered(event))
     assert await served.identity.credit._accounts.get("organizations/gone") is None
     assert await grade(served, offerer) == "C"
+
+
+async def test_events_come_by_the_bus_and_a_changed_grade_goes_out_by_it(
+    served: Served, bus: Bus
+) -> None:
+    demander, offerer = await served.owner("D"), await served.owner("O")
+    organizations = served.identity.organizations.aggregates.collection
+    relay = Relay([organizations], bus.publisher)
+    durable = f"{DURABLE}-{uuid.uuid4().hex[:8]}"
+    following = asyncio.create_task(bus.consume(durable, SUBJECTS, served.identity.credit.follow))
+    try:
+        for number in range(3):
+            event = Event.of(
+                events_pb2.ProposalFulfilled(
+                    proposal=proposal(demander, offerer, number), time=timestamp(served.clock())
+                )
+            )
+            await bus.publisher.publish(event.subject, event.payload, event.id)
+        async with asyncio.timeout(20):
+            while await grade(served, offerer) != "B":
+                await asyncio.sleep(0.05)
+                served.identity.organizations._cache.clear()
+        await relay.relay_once()
+        assert await organizations.count_documents({"pending": True}) == 0
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
