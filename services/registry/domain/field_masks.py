@@ -1,7 +1,7 @@
 """Which fields an update changes, and the change itself (AIP-134, AIP-161)."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
@@ -31,7 +31,8 @@ def merged(present: M, given: M, mask: FieldMask, changeable: Sequence[str], roo
 
 
 def _fault(message: Message, path: str, changeable: Sequence[str], root: str) -> Fault | None:
-    known = FieldMask(paths=[path]).IsValidForDescriptor(message.DESCRIPTOR)
+    descriptor: Any = message.DESCRIPTOR  # two stubs disagree on its type
+    known = FieldMask(paths=[path]).IsValidForDescriptor(descriptor)
     if known and path.split(".", 1)[0] in changeable:
         return None
     what = f"{path} cannot be changed" if known else f"{root} has no field {path}"

@@ -15,6 +15,7 @@ the authority, and each operation writes it first:
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from services.registry.domain.instants import Clock, now_ms
 from services.registry.domain.ledger import Account, Claim, ClaimState, Refusal, Terms
@@ -27,6 +28,7 @@ from spareline.market.v1.offer_pb2 import Offer
 
 Refusals = dict[str, Refusal]
 Step = Callable[[Account, str], Refusal | None]
+T = TypeVar("T", Claim, str)
 
 RETRIES = 4
 """Further passes over claims that failed for want of what another failed claim gave back."""
@@ -59,7 +61,7 @@ class _Batch:
     demands: Accounts[Demand]
     refusals: Refusals = field(default_factory=dict)
     freed: set[str] = field(default_factory=set)
-    refused_by: dict[str, str] = field(default_factory=dict)
+    refused_by: dict[str, set[str]] = field(default_factory=dict)
 
     def outcome(self) -> Outcome:
         return Outcome(self.refusals, self.offers.balances(), self.demands.balances())
@@ -89,7 +91,9 @@ class Ledger:
         for _ in range(RETRIES):
             # A claim may have failed only because of one that then failed elsewhere.
             pending = [
-                claim for claim in pending if batch.refused_by.get(claim.claim) in batch.freed
+                claim
+                for claim in pending
+                if claim.claim in batch.refusals and batch.refused_by[claim.claim] <= batch.freed
             ]
             if not pending:
                 break
@@ -100,49 +104,20 @@ class Ledger:
         return batch.outcome()
 
     async def _hold(self, batch: _Batch, claims: Sequence[Claim]) -> None:
-        bases = {claim.claim: _base(batch, claim) for claim in claims}
-        whole = [replace(claim, previous=bases[claim.claim]) for claim in claims]
-        await self._put(batch, batch.demands, {claim.demand: [] for claim in whole}, whole)
+        whole = [replace(claim, previous=_base(batch, claim)) for claim in claims]
+        by_demand: dict[str, list[Claim]] = defaultdict(list)
+        for claim in whole:
+            by_demand[claim.demand].append(claim)
+        await self._each(batch, batch.demands, by_demand, Account.hold)
         standing = [claim for claim in whole if claim.claim not in batch.refusals]
-        parts: dict[str, list[Claim]] = {}
+        parts: dict[str, list[Claim]] = defaultdict(list)
         for claim in standing:
             for offer in claim.terms.offers():
-                parts.setdefault(offer, []).append(_part(claim, offer))
-        await self._put(batch, batch.offers, parts, ())
-        failed = [claim for claim in standing if claim.claim in batch.refusals]
-        await self._undo(batch, failed)
-        replaced = [
-            claim
-            for claim in standing
-            if claim.claim not in batch.refusals and claim.previous is not None
-        ]
-        await self._settle(batch, replaced)
-
-    async def _put(
-        self,
-        batch: _Batch,
-        accounts: "Accounts[Offer] | Accounts[Demand]",
-        parts: dict[str, list[Claim]],
-        whole: Sequence[Claim],
-    ) -> None:
-        for claim in whole:
-            parts[claim.demand].append(claim)
-
-        def deciding(name: str, wanted: Sequence[Claim]) -> Decide:
-            def decide(account: Account | None) -> None:
-                for claim in wanted:
-                    if batch.refused_by.get(claim.claim) == name:  # from a lost race
-                        del batch.refusals[claim.claim], batch.refused_by[claim.claim]
-                    if claim.claim in batch.refusals:
-                        continue
-                    refusal = unknown(name) if account is None else account.hold(claim)
-                    if refusal is not None:
-                        batch.refusals[claim.claim] = refusal
-                        batch.refused_by[claim.claim] = name
-
-            return decide
-
-        await accounts.change({name: deciding(name, wanted) for name, wanted in parts.items()})
+                parts[offer].append(_part(claim, offer))
+        await self._each(batch, batch.offers, parts, Account.hold)
+        await self._undo(batch, [c for c in standing if c.claim in batch.refusals])
+        good = [claim for claim in standing if claim.claim not in batch.refusals]
+        await self._settle(batch, [claim for claim in good if claim.previous is not None])
 
     async def _undo(self, batch: _Batch, failed: Sequence[Claim]) -> None:
         """Take failed claims back: to the terms before them, or to nothing."""
@@ -151,46 +126,34 @@ class Ledger:
         for claim in failed:
             by_demand[claim.demand].append(claim)
             for offer in claim.terms.offers():
-                if offer != batch.refused_by[claim.claim]:
+                if offer not in batch.refused_by[claim.claim]:
                     by_offer[offer].append(claim)
 
-        def reverting(claims: Sequence[Claim]) -> Decide:
-            def decide(account: Account | None) -> None:
-                for claim in claims if account is not None else ():
-                    assert account is not None
-                    account.revert(claim.claim, claim.terms.version)
+        def revert(account: Account, claim: Claim) -> None:
+            account.revert(claim.claim, claim.terms.version)
 
-            return decide
-
-        await batch.demands.change({name: reverting(c) for name, c in by_demand.items()})
-        await batch.offers.change({name: reverting(c) for name, c in by_offer.items()})
+        await self._each(batch, batch.demands, by_demand, revert)
+        await self._each(batch, batch.offers, by_offer, revert)
         batch.freed |= {*by_demand, *by_offer}
 
     async def _settle(self, batch: _Batch, replaced: Sequence[Claim]) -> None:
         """Drop the terms before, on the offers first: the demand remembers which those are."""
-        steps: dict[str, list[tuple[Claim, bool]]] = defaultdict(list)
+        by_offer: dict[str, list[Claim]] = defaultdict(list)
+        by_demand: dict[str, list[Claim]] = defaultdict(list)
         for claim in replaced:
             assert claim.previous is not None
-            kept = set(claim.terms.offers())
-            for offer in {*kept, *claim.previous.offers()}:
-                steps[offer].append((claim, offer in kept))
+            by_demand[claim.demand].append(claim)
+            for offer in dict.fromkeys([*claim.terms.offers(), *claim.previous.offers()]):
+                by_offer[offer].append(claim)
 
-        def settling(claims: Sequence[tuple[Claim, bool]]) -> Decide:
-            def decide(account: Account | None) -> None:
-                for claim, kept in claims if account is not None else ():
-                    assert account is not None
-                    if kept:
-                        account.settle(claim.claim, claim.terms.version)
-                    else:
-                        account.release(claim.claim)
+        def settle(account: Account, claim: Claim) -> None:
+            if account.side == "offer" and account.name not in claim.terms.offers():
+                account.release(claim.claim)
+            else:
+                account.settle(claim.claim, claim.terms.version)
 
-            return decide
-
-        await batch.offers.change({name: settling(c) for name, c in steps.items()})
-        by_demand: dict[str, list[tuple[Claim, bool]]] = defaultdict(list)
-        for claim in replaced:
-            by_demand[claim.demand].append((claim, True))
-        await batch.demands.change({name: settling(c) for name, c in by_demand.items()})
+        await self._each(batch, batch.offers, by_offer, settle)
+        await self._each(batch, batch.demands, by_demand, settle)
 
     async def commit(self, refs: Sequence[Ref]) -> Outcome:
         """Turn holds into commitments. A claim not held everywhere is refused, unchanged."""
@@ -243,24 +206,36 @@ class Ledger:
         self,
         batch: _Batch,
         accounts: "Accounts[Offer] | Accounts[Demand]",
-        claims: Mapping[str, Sequence[str]],
-        step: Step,
+        claims: Mapping[str, Sequence[T]],
+        step: Callable[[Account, T], Refusal | None],
     ) -> None:
-        """Take one step per claim on each document; a document that is gone has no claims."""
+        """Take one step per claim on each document.
 
-        def deciding(name: str, wanted: Sequence[str]) -> Decide:
+        What one document decides is independent of the others: a decision may be taken
+        again after a lost race, and then come out otherwise. Only at the end, when all are
+        written, are the refusals put together.
+        """
+        refused: dict[str, Refusals] = {}
+
+        def deciding(name: str, wanted: Sequence[T]) -> Decide:
             def decide(account: Account | None) -> None:
+                mine = refused[name] = {}
                 for claim in wanted:
-                    if batch.refused_by.get(claim) == name:  # from a lost race
-                        del batch.refusals[claim], batch.refused_by[claim]
-                    refusal = None if account is None else step(account, claim)
+                    refusal: Refusal | None = None
+                    if account is not None:
+                        refusal = step(account, claim)
+                    elif isinstance(claim, Claim):
+                        refusal = unknown(name)
                     if refusal is not None:
-                        batch.refusals[claim] = refusal
-                        batch.refused_by[claim] = name
+                        mine[claim.claim if isinstance(claim, Claim) else claim] = refusal
 
             return decide
 
         await accounts.change({name: deciding(name, wanted) for name, wanted in claims.items()})
+        for name in claims:
+            for claim, refusal in refused[name].items():
+                batch.refusals.setdefault(claim, refusal)
+                batch.refused_by.setdefault(claim, set()).add(name)
 
 
 def _base(batch: _Batch, claim: Claim) -> Terms | None:
