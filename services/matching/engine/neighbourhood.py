@@ -74,7 +74,7 @@ class Neighbourhoods:
 
     def _step(self, limits: Limits, solve: Callable[[Search, Limits], Found]) -> Found:
         """Free one neighbourhood and keep what is found if it is no worse."""
-        freed = self._with_run_partners(self._grow(self._next()))
+        freed = self._with_run_partners(self._grow(self._core(self._next())))
         part = part_of(self._market, freed)
         local = self._what_is_left(part)
         now = self.quantity[part.variables]
@@ -87,16 +87,28 @@ class Neighbourhoods:
         return found
 
     def _next(self) -> int:
-        """The next demand to build a neighbourhood around, each once a round in random order."""
+        """The next demand, or offer (counted on from the demands), each once in random order."""
         if not self._queue:
-            self._queue = self._random.permutation(np.flatnonzero(self._weight)).tolist()
+            offers = self._market.demands + np.unique(self._market.pair_offer)
+            centres = np.concatenate([np.flatnonzero(self._weight), offers])
+            self._queue = self._random.permutation(centres).tolist()
         return self._queue.pop()
 
-    def _grow(self, first: int) -> Mask:
-        """Demands around ``first``, nearest by shared scarce slots, until the size is reached."""
-        of, m = self._of, self._market
+    def _core(self, centre: int) -> Mask:
+        """A demand alone, or those that could use an offer together: only they can open it."""
+        m = self._market
         freed = np.zeros(m.demands, dtype=bool)
-        freed[first] = True
+        if centre < m.demands:
+            freed[centre] = True
+            return freed
+        able = np.unique(self._of.pair_demand[m.pair_offer == centre - m.demands])
+        able = self._random.permutation(able)
+        freed[able[np.cumsum(self._weight[able]) <= max(self._size, self._weight[able[0]])]] = True
+        return freed
+
+    def _grow(self, freed: Mask) -> Mask:
+        """More demands, nearest by shared scarce slots, until the size is reached."""
+        of, m = self._of, self._market
         while self._weight[freed].sum() < self._size:
             touched = np.zeros(m.slots, dtype=bool)
             touched[m.x_slot[freed[of.x_demand]]] = True

@@ -162,6 +162,8 @@ def _search(index: int, part: Part, start: _Start, limits: Limits, board: Board)
         why = "no assignment keeps" if answer.infeasible else "none found in time that keeps"
         raise InfeasiblePins(f"{why} the pins of the component of demand {int(part.demands[0])}")
     quantity = _best(part, hint, answer.quantity)
+    if answer.bound is not None:
+        board.tighter(index, answer.bound)
     return replace(answer, quantity=quantity, cut_short=answer.cut_short or cut_short)
 
 
