@@ -40,9 +40,13 @@ class Services:
 class Caller:
     """Calls with one person's token. Errors arrive as DomainError."""
 
-    def __init__(self, services: Services, token: str) -> None:
+    def __init__(self, services: Services, token: str, *, address: str = "") -> None:
         self.services = services
-        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._metadata: tuple[tuple[str, str], ...] = ()
+        if token:
+            self._metadata += (("authorization", f"Bearer {token}"),)
+        if address:  # sign-ins are limited by where they come from, not by the gateway's address
+            self._metadata += (("x-client-address", address),)
 
     async def call(self, method: Any, request: Message) -> Any:
         """Call a unary method of one of the stubs.

@@ -147,10 +147,15 @@ def caller(request: web.Request) -> Caller:
     return Caller(request.app[SERVICES], person.access_token if person else "")
 
 
+def visitor(request: web.Request) -> Caller:
+    """Return what makes calls in nobody's name, telling where the request came from."""
+    return Caller(request.app[SERVICES], "", address=request.remote or "")
+
+
 def signed_in(request: web.Request) -> Person:
     """Return the person, or send the browser to the sign-in page and back afterwards."""
     person: Person | None = request.get(PERSON)
     if person is None:
         target = request.rel_url.path_qs if request.method == "GET" else "/"
-        raise web.HTTPSeeOther(str(request.app.router["sign-in"].url_for().with_query(next=target)))
+        raise web.HTTPSeeOther(str(request.app.router["signin"].url_for().with_query(next=target)))
     return person

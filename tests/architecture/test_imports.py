@@ -33,6 +33,16 @@ def test_only_one_module_imports_motor() -> None:
     assert sorted(set(users)) == ["services/chassis/mongo.py"]
 
 
+def test_the_chassis_knows_no_noun_of_the_market() -> None:
+    nouns = ("spareline.market", "spareline.registry", "spareline.matching", "spareline.events")
+    found = [
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "services" / "chassis").rglob("*.py")
+        if any(noun in path.read_text() for noun in nouns)
+    ]
+    assert found == []
+
+
 def test_no_module_is_too_long_to_read() -> None:
     long = [
         f"{path.relative_to(ROOT)}: {lines} lines"

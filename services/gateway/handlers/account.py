@@ -9,7 +9,6 @@ from google.type import latlng_pb2
 
 from services.chassis.errors import DomainError, Unauthenticated, Unavailable
 from services.gateway import people
-from services.gateway.clients import Caller
 from services.gateway.forms import fields, regions
 from services.gateway.languages import COOKIE, LANGUAGE, LANGUAGES, gettext
 from services.gateway.render import notify, render
@@ -69,7 +68,7 @@ async def _exchange(request: web.Request, email: str, password: str) -> people.P
     if not email.strip() or not password:
         raise Unauthenticated(reason_pb2.REASON_CREDENTIALS_WRONG, "")
     return people.from_token(
-        await Caller(services, "").call(
+        await people.visitor(request).call(
             services.identity.IssueToken, identity.IssueTokenRequest(password=grant)
         )
     )
@@ -129,7 +128,7 @@ async def _register(request: web.Request, form: fields.Form) -> None:
     services = request.app[people.SERVICES]
     place = regions.centre(form.text("region"))
     language = request[LANGUAGE]
-    await Caller(services, "").call(
+    await people.visitor(request).call(
         services.identity.SignUp,
         identity.SignUpRequest(
             organization=org.Organization(

@@ -66,7 +66,7 @@ async def failures(request: web.Request, handler: Handler) -> web.StreamResponse
         return await _page(request, raised.status)
     except Unauthenticated:
         if request.method == "GET" and request.path != "/sign-in":
-            url = request.app.router["sign-in"].url_for().with_query(next=request.rel_url.path_qs)
+            url = request.app.router["signin"].url_for().with_query(next=request.rel_url.path_qs)
             raise web.HTTPSeeOther(str(url)) from None
         return await _page(request, 401)
     except DomainError as error:
