@@ -199,14 +199,15 @@ def declined(c: Candidates) -> BoolArray:
 def size(c: Candidates) -> BoolArray:
     """The minimum order is within the open quantity, and what is free reaches the least needed.
 
-    A single partner must carry the line's least part alone; one of several its least share.
+    A single partner must carry the line's least part alone; one of several its least share. Where
+    the window leaves no period at all there is nothing to measure, and `window` alone says so.
     """
     lines, minimum = c.tables.lines, c.tables.offers.minimum_order[c.offer]
     alone = np.where(lines.max_partners[c.line] == 1, lines.least[c.line], 0)
     needed = np.maximum(np.maximum(minimum, lines.least_share[c.line]), np.maximum(alone, 1))
     within = minimum <= lines.quantity[c.line]
-    reached: BoolArray = within & (c.within(c.tables.offers.free) >= needed)
-    return reached
+    reached: BoolArray = c.within(c.tables.offers.free) >= needed
+    return within & (reached | ~window(c))
 
 
 Rule = Callable[[Candidates], BoolArray]

@@ -66,9 +66,6 @@ def _promising(whatif: WhatIf, row: int, kind: Kind) -> bool:
     funnels = solution.problem.line_funnels
     alone = funnels.alone[row]
     gained = any(alone[NAMES.index(rule)] for rule in kind.rules)
-    if kind.rules == ("window", "size"):
-        # An offer without capacity in the window falls at size too.
-        gained = bool(funnels.first[row, NAMES.index("window")]) or gained
     if kind.field in ("standards", "attributes"):
         return gained
     return bool(gained or funnels.eligible[row])

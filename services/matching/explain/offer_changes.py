@@ -81,6 +81,4 @@ def _with(tables: Tables, row: int, field: str, column: str, value: int) -> Tabl
 def _promising(whatif: WhatIf, row: int, kind: Kind) -> bool:
     funnels = whatif.solution.problem.offer_funnels
     gained = any(funnels.alone[row, NAMES.index(rule)] for rule in kind.rules)
-    if kind.field == "lead_time":
-        gained = gained or bool(funnels.first[row, NAMES.index("window")])
     return bool(gained or funnels.eligible[row])

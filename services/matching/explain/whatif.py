@@ -18,12 +18,13 @@ from services.matching.domain.eligibility import Candidates, verdicts
 from services.matching.domain.pairs import Pairs, eligible_of
 from services.matching.domain.tables import Tables
 from services.matching.domain.vocabulary import IntArray
-from services.matching.engine import Options, Part, component_of, solve
+from services.matching.engine import Market, Options, Part, component_of, solve
+from services.matching.explain.neighbourhood import around
 from services.matching.explain.solution import Solution
 
-MOST_SECONDS = 2.0
+MOST_SECONDS = 1.0
 """Longest time of one solve."""
-WORK = 0.5
+WORK = 1.0
 """The solver's own limit of work for one solve, about a second per unit."""
 
 
@@ -65,8 +66,8 @@ class WhatIf:
         Raises:
             OutOfTimeError: the clock has run out.
         """
-        market = market_of(tables, self._pairs_of_lines(tables, lines))
-        part = component_of(market, demand)
+        pairs = self._pairs_of_lines(tables, lines)
+        part = component_of(self._market(tables, pairs, np.array([demand])), demand)
         quantity = self._better(part, clock)
         if quantity is None:
             return False
@@ -83,8 +84,9 @@ class WhatIf:
             OutOfTimeError: the clock has run out.
         """
         pairs = self._pairs_of_offer(tables, offer)
-        market = market_of(tables, pairs)
-        waiting = set(tables.lines.demand[pairs.line[pairs.offer == offer]].tolist())
+        customers = np.unique(tables.lines.demand[pairs.line[pairs.offer == offer]])
+        market = self._market(tables, pairs, customers)
+        waiting = set(customers.tolist())
         while waiting:
             part = component_of(market, min(waiting))
             waiting -= set(part.demands.tolist())
@@ -114,6 +116,13 @@ class WhatIf:
         options = Options(seed=self.seed, time_limit_seconds=limit, deterministic_limit=WORK)
         answer = solve(part.market, options)
         return answer.quantity if answer.objective > before else None
+
+    def _market(self, tables: Tables, pairs: Pairs, demands: IntArray) -> Market:
+        """The arrays of the neighbourhood; of all where shares of the whole are capped."""
+        if tables.policy.concentration_permille:
+            return market_of(tables, pairs)
+        near = around(self.solution, tables, pairs, demands)
+        return market_of(near.tables, near.pairs)
 
     def _pairs_of_lines(self, tables: Tables, lines: list[int]) -> Pairs:
         """The round's pairs with those of some lines found anew."""

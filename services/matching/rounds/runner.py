@@ -142,6 +142,12 @@ class RoundRunner:
         made.ok = all(check.ok for check in made.checks)
         return made
 
+    @property
+    def pid(self) -> int | None:
+        """The process that prepares and explains; None while there is none."""
+        running = list(self._pool._processes) if self._pool is not None else []
+        return running[0] if running else None
+
     async def close(self) -> None:
         """End the process; a round that needs it fails with WorkerDiedError."""
         pool, self._pool = self._pool, None

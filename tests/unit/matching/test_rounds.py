@@ -1,0 +1,142 @@
+"""A round from inputs to result in its real processes, and the check of a stored one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.matching.domain.book_snapshot import SnapshotError
+from services.matching.domain.declined import declined_pair
+from services.matching.engine.process import SolverProcess
+from services.matching.rounds.answer import Answer, gap_ppm
+from services.matching.rounds.runner import RoundResult, RoundRunner, WorkerDiedError
+from services.matching.rounds.snapshot import RoundInputs
+from spareline.matching.v1.policy_pb2 import FairnessAccount
+from spareline.matching.v1.proposal_pb2 import Proposal
+from spareline.matching.v1.round_pb2 import Round, RoundProgress
+from tests.unit.matching import books
+
+
+@pytest.fixture
+async def runner() -> AsyncIterator[RoundRunner]:
+    solver = SolverProcess()
+    made = RoundRunner(solver)
+    yield made
+    await made.close()
+    await solver.close()
+
+
+def inputs(seed: int = 1) -> RoundInputs:
+    book = books.random_book(seed, 8, 12)
+    offer, demand = book.offers[0], book.demands[0]
+    return RoundInputs(
+        "rounds/r1",
+        book,
+        books.policy(fairness_permille=100),
+        books.NOW,
+        7,
+        6.0,
+        {"organizations/f1": FairnessAccount(organization="organizations/f1", need_permille=300)},
+        frozenset({declined_pair(offer, demand.name, demand.lines[0])}),
+        frozenset({demand.name}),
+        (Proposal(name="rounds/r0/proposals/p", state=Proposal.STATE_PROPOSED),),
+    )
+
+
+def stored(result: RoundResult) -> Round:
+    return Round(name="rounds/r1", book_digest=result.book_digest, outcome=result.outcome)
+
+
+def test_inputs_travel_as_bytes_without_loss() -> None:
+    given = inputs()
+    again = RoundInputs.from_bytes(given.to_bytes())
+    assert again == given
+    assert again.to_bytes() == given.to_bytes()
+    with pytest.raises(SnapshotError):
+        RoundInputs.from_bytes(given.to_bytes()[:-9])
+    with pytest.raises(SnapshotError):
+        Answer.from_bytes(b"nonsense")
+
+
+def test_the_gap_rounds_up() -> None:
+    assert [gap_ppm(100, 100), gap_ppm(3, 2), gap_ppm(0, 0)] == [0, 333_334, 0]
+
+
+async def test_a_round_runs_and_verifies_and_any_tampering_shows(runner: RoundRunner) -> None:
+    given = inputs()
+    seen: list[RoundProgress] = []
+
+    async def progress(step: RoundProgress) -> None:
+        seen.append(step)
+
+    result = await runner.run(given, progress)
+    phases = [step.phase for step in seen]
+    assert list(dict.fromkeys(phases)) == ["eligibility", "solve", "certify", "explain"]
+    assert result.outcome.status == "optimal"
+    assert result.outcome.proposals == len(result.drafts) == result.outcome.demands_served > 0
+    assert sum(term.value for term in result.outcome.terms) == result.outcome.objective
+    assert result.outcome.objective <= result.outcome.upper_bound
+    assert result.size.pinned_proposals == 1
+    assert set(result.fairness.accounts) >= {p.parties[0].organization for p in result.drafts}
+    packed = given.to_bytes()
+    good = await runner.verify(stored(result), packed, result.answer, replay=True)
+    assert good.ok, good
+    names = [check.name for check in good.checks]
+    assert names == ["book_digest", "feasible", "objective", "bound", "gap", "replay"]
+
+    async def broken(changed: Round) -> list[str]:
+        found = await runner.verify(changed, packed, result.answer, replay=False)
+        assert not found.ok
+        return [check.name for check in found.checks if not check.ok]
+
+    round_ = stored(result)
+    round_.book_digest = "0" * 64
+    assert await broken(round_) == ["book_digest"]
+    round_ = stored(result)
+    round_.outcome.objective += 1
+    assert "objective" in await broken(round_)
+    round_ = stored(result)
+    round_.outcome.certified_bound -= 1
+    assert await broken(round_) == ["bound"]
+    round_ = stored(result)
+    round_.outcome.gap_ppm += 1
+    assert await broken(round_) == ["gap"]
+
+
+async def test_a_dead_worker_fails_the_round_and_the_next_one_runs(runner: RoundRunner) -> None:
+    given = inputs(2)
+    first = await runner.run(given, _quiet)
+    assert runner.pid is not None
+    os.kill(runner.pid, signal.SIGKILL)
+    with pytest.raises(WorkerDiedError):
+        await runner.run(given, _quiet)
+    again = await runner.run(given, _quiet)
+    assert again.drafts == first.drafts
+    assert again.book_digest == first.book_digest
+
+
+async def test_the_event_loop_stays_free_while_a_round_runs(runner: RoundRunner) -> None:
+    longest = 0.0
+    done = asyncio.Event()
+
+    async def watch() -> None:
+        nonlocal longest
+        loop = asyncio.get_running_loop()
+        while not done.is_set():
+            before = loop.time()
+            await asyncio.sleep(0.01)
+            longest = max(longest, loop.time() - before)
+
+    watching = asyncio.create_task(watch())
+    await runner.run(inputs(3), _quiet)
+    done.set()
+    await watching
+    assert longest < 1.0
+
+
+async def _quiet(_: RoundProgress) -> None:
+    return None
