@@ -6,105 +6,110 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from deploy import sample
-from deploy.local.operator import Operator, operator
+from deploy.local import accounts
+from deploy.local.operator import Operator
 from deploy.local.problems import StackError
 from deploy.local.stack import Stack
-from spareline.matching.v1 import proposal_pb2, round_pb2
+from spareline.matching.v1 import round_pb2
 
 Step = Callable[[str], None]
 
 _BOOK_PATIENCE: Final = 60.0
 _POLL_SECONDS: Final = 0.25
+# A round that started by itself takes demands out of the book, so their count may never be full.
+_SETTLED_SECONDS: Final = 3.0
 
-# Kept over repeats, so that a launcher which is ended and started again asks for no second round.
-_ROUND_NAMESPACE: Final = uuid.UUID("5b9f4a52-3a44-4d9c-8a4e-6b8f1d0a7c11")
 
-
-async def bring_to_life(stack: Stack, step: Step) -> round_pb2.Round | None:
+async def bring_to_life(stack: Stack, acting: Operator, step: Step) -> round_pb2.Round | None:
     """Load the sample and clear a round if the market is empty; None when it was not.
 
-    A load that was cut off is carried on: every posting has its own request id, so none comes
-    twice.
+    What was cut off is carried on by the next start: every posting has its own request id and so
+    has the round, so nothing comes twice. Postings that were refused are told by `step`.
 
     Raises:
         grpc.RpcError: a call was refused.
+        SampleError: the sample's own files are wrong.
         StackError: the book did not take the postings in, or the round failed.
     """
-    secrets = stack.credentials
-    email, password = stack.settings.operator_email, secrets.operator_password
     mark = stack.layout.sample_mark
-    async with operator(stack.registry_address, stack.matching_address, email, password) as acting:
-        if not mark.exists() and not await acting.market_is_empty():
+    if not mark.exists():
+        if not await acting.market_is_empty():
             return None
-        mark.touch()
-        report = await sample.load(
-            stack.registry_address,
-            stack.matching_address,
-            email,
-            password,
-            secrets.demo_password,
-            step,
-        )
-        await _book_current(acting, report.offers, report.demands, step)
-        ended = await clear(
-            acting, str(uuid.uuid5(_ROUND_NAMESPACE, stack.layout.stack_id())), step
-        )
-        mark.unlink(missing_ok=True)
-        return ended
+        _new_attempt(mark)
+
+    def progress(what: str, done: int, total: int) -> None:
+        step(f"Loading the sample market: {what} {done} of {total} …")
+
+    secrets = stack.credentials
+    report = await sample.load(
+        stack.registry_address,
+        stack.matching_address,
+        stack.settings.operator_email,
+        secrets.operator_password,
+        secrets.demo_password,
+        progress,
+    )
+    accounts.keep(stack.layout.secrets, report)
+    for error in report.errors:
+        step(f"Not taken: {error}")
+    await _taken_in(acting, report, step)
+    ended = await _clear(acting, mark, step)
+    mark.unlink(missing_ok=True)
+    return ended
 
 
-async def clear(acting: Operator, request_id: str, step: Step) -> round_pb2.Round:
-    """Run a round and follow it to its end.
-
-    Raises:
-        StackError: it did not complete.
-    """
+async def _clear(acting: Operator, mark: Path, step: Step) -> round_pb2.Round:
     step("Clearing a round …")
-    name = await acting.run_round(request_id)
+    name = await acting.run_round(_attempt(mark))
     last = round_pb2.Round()
     async for last in acting.follow_round(name):
         step(f"Clearing a round: {describe(last.progress)} …")
     if last.state != round_pb2.Round.STATE_COMPLETED:
+        _new_attempt(mark)  # the same request would only be answered by this round again
         state = round_pb2.Round.State.Name(last.state)
         raise StackError(f"The round {name} did not complete ({state}). {last.failure}")
     return last
 
 
+def _attempt(mark: Path) -> str:
+    return mark.read_text()
+
+
+def _new_attempt(mark: Path) -> None:
+    mark.write_text(str(uuid.uuid4()))
+
+
 def describe(progress: round_pb2.RoundProgress) -> str:
-    """A round's progress in a few words."""
+    """A round's progress in a few words, money in whole CNY."""
     words = [progress.phase or "waiting"]
     if progress.components_total:
         words.append(f"part {progress.components_done} of {progress.components_total}")
     if progress.has_bound:
-        words.append(
-            f"best {progress.best_value / 100:,.0f} of at most {progress.bound / 100:,.0f}"
-        )
+        best, bound = progress.best_value // 100, progress.bound // 100
+        words.append(f"best {best:,} of at most {bound:,}")
     return ", ".join(words)
 
 
-async def _book_current(acting: Operator, offers: int, demands: int, step: Step) -> None:
+async def _taken_in(acting: Operator, report: sample.LoadReport, step: Step) -> None:
+    """Wait until matching has seen all that was posted; a round before would miss some."""
     deadline = time.monotonic() + _BOOK_PATIENCE
+    digest, since = "", time.monotonic()
     while True:
         book = await acting.book()
-        if book.current and book.offers >= offers and book.demands >= demands:
+        now = time.monotonic()
+        if book.digest != digest:
+            digest, since = book.digest, now
+        settled = book.demands >= report.demands or now - since >= _SETTLED_SECONDS
+        if book.current and book.offers >= report.offers and settled:
             return
-        step(f"Waiting for the book: {book.offers} offers and {book.demands} demands so far …")
-        if time.monotonic() > deadline:
+        step(f"Waiting for the book: {book.offers} offers, {book.demands} demands so far …")
+        if now > deadline:
             raise StackError(
-                f"Matching knows {book.offers} of {offers} offers and {book.demands} of "
-                f"{demands} demands after {_BOOK_PATIENCE:.0f} s."
+                f"Matching knows {book.offers} of {report.offers} offers after "
+                f"{_BOOK_PATIENCE:.0f} s. Its log: matching.log"
             )
         await asyncio.sleep(_POLL_SECONDS)
-
-
-def live(proposal: proposal_pb2.Proposal) -> bool:
-    """Whether a proposal stands: its parties see it and it has not ended."""
-    return proposal.state in (
-        proposal_pb2.Proposal.STATE_PROPOSED,
-        proposal_pb2.Proposal.STATE_CONFIRMING,
-        proposal_pb2.Proposal.STATE_CONFIRMED,
-        proposal_pb2.Proposal.STATE_FULFILLED,
-    )

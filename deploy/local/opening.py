@@ -6,12 +6,13 @@ import asyncio
 
 import grpc
 
-from deploy.local import tables
+from deploy.local import accounts, tables
 from deploy.local.first_round import bring_to_life
-from deploy.local.operator import operator
+from deploy.local.operator import Operator, operator
 from deploy.local.problems import StackError
 from deploy.local.screen import Screen
 from deploy.local.stack import Stack
+from deploy.sample import SampleError
 from services.chassis.grpc_errors import from_rpc_error
 
 
@@ -31,39 +32,48 @@ async def serve(stack: Stack, screen: Screen) -> None:
 
 
 async def _prepare(stack: Stack, screen: Screen) -> None:
-    """Load and clear a new market; a fault there is told, and the stack stays up to look at."""
+    """Show the market; a fault in filling it is told, and the stack stays up to be looked at."""
+    email, password = stack.settings.operator_email, stack.credentials.operator_password
     try:
-        with screen.progress():
-            ended = await bring_to_life(stack, screen.step) if stack.settings.sample else None
-        secrets = stack.credentials
         async with operator(
-            stack.registry_address,
-            stack.matching_address,
-            stack.settings.operator_email,
-            secrets.operator_password,
+            stack.registry_address, stack.matching_address, email, password
         ) as acting:
-            if ended is not None:
-                screen.table(tables.matched(await acting.proposals(ended.name)))
-                screen.say(tables.summary(ended))
-                return
-            book = await acting.book()
-            latest = await acting.latest_round()
-        screen.say(f"The market has {book.offers} open offers and {book.demands} open demands.")
-        if latest is not None:
-            screen.say(f"Its last round: {tables.summary(latest)}")
+            await _show(stack, acting, screen)
     except grpc.aio.AioRpcError as error:
         screen.problem(f"The market could not be prepared: {from_rpc_error(error)}")
-    except StackError as error:
+    except (SampleError, StackError) as error:
         screen.problem(f"The market could not be prepared: {error}")
 
 
+async def _show(stack: Stack, acting: Operator, screen: Screen) -> None:
+    ended = None
+    if stack.settings.sample:
+        with screen.progress():
+            ended = await bring_to_life(stack, acting, screen.step)
+    if ended is not None:
+        screen.table(tables.matched(await acting.proposals(ended.name)))
+        screen.say(tables.summary(ended))
+        return
+    book = await acting.book()
+    screen.say(f"The market has {book.offers} open offers and {book.demands} open demands.")
+    latest = await acting.latest_round()
+    if latest is not None:
+        screen.say(f"Its last round: {tables.summary(latest)}")
+
+
 def _welcome(stack: Stack, screen: Screen) -> None:
-    secrets = stack.credentials
-    screen.say("")
-    screen.say(f"[bold]Spareline runs at {stack.gateway_url}[/bold]")
-    screen.say(
-        f"  as the operator: {stack.settings.operator_email}, password {secrets.operator_password}"
+    secrets, folder = stack.credentials, stack.layout.secrets
+    screen.say(f"\n[bold]Spareline runs at {stack.gateway_url}[/bold]\n")
+    screen.table(
+        tables.sign_ins(
+            stack.settings.operator_email,
+            secrets.operator_password,
+            accounts.kept(folder),
+            secrets.demo_password,
+        )
     )
-    screen.say(f"  gRPC: registry {stack.registry_address}, matching {stack.matching_address}")
-    screen.say(f"  data, logs and passwords: {stack.layout.root}")
+    screen.say(f"gRPC: registry {stack.registry_address}, matching {stack.matching_address}")
+    if accounts.key_file(folder).exists():
+        screen.say(f"API key of the partner platform: {accounts.key_file(folder)}")
+    screen.say(f"Data, logs and passwords: {stack.layout.root}")
     screen.say("Ctrl-C ends it.")

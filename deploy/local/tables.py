@@ -1,4 +1,4 @@
-"""Tables of what a round matched."""
+"""Tables for the terminal: what a round matched, and who can sign in."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from typing import Final
 
 from rich.table import Table
 
-from deploy.local.first_round import live
+from deploy.sample import SignIn
 from spareline.matching.v1 import proposal_pb2, round_pb2
 
 _ROWS: Final = 10
+_LIVE: Final = (
+    proposal_pb2.Proposal.STATE_PROPOSED,
+    proposal_pb2.Proposal.STATE_CONFIRMING,
+    proposal_pb2.Proposal.STATE_CONFIRMED,
+    proposal_pb2.Proposal.STATE_FULFILLED,
+)
 
 
 def matched(proposals: Sequence[proposal_pb2.Proposal]) -> Table:
@@ -20,7 +26,10 @@ def matched(proposals: Sequence[proposal_pb2.Proposal]) -> Table:
     for heading in ("demand", "for", "what", "from", "weeks"):
         table.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=34)
     table.add_column("price, CNY", justify="right", no_wrap=True)
-    shown = sorted(filter(live, proposals), key=lambda found: (-found.total_price, found.name))
+    shown = sorted(
+        (found for found in proposals if found.state in _LIVE),
+        key=lambda found: (-found.total_price, found.name),
+    )
     for proposal in shown[:_ROWS]:
         table.add_row(
             proposal.title,
@@ -45,6 +54,19 @@ def summary(ended: round_pb2.Round) -> str:
         f"{reached.offers_used} of {ended.size.offers} offers; {reached.proposals} proposals; "
         f"at most {proof} below the best possible ({reached.solve_milliseconds / 1000:.1f} s)."
     )
+
+
+def sign_ins(
+    operator_email: str, operator_password: str, people: Sequence[SignIn], demo_password: str
+) -> Table:
+    """Who can sign in, with which password."""
+    table = Table(title="Sign in as", title_justify="left", expand=False)
+    for heading in ("who", "e-mail", "password"):
+        table.add_column(heading, overflow="fold")
+    table.add_row("the market's operator", operator_email, operator_password)
+    for person in people:
+        table.add_row(person.display_name, person.email, demo_password)
+    return table
 
 
 def _names(proposal: proposal_pb2.Proposal, side: str) -> list[str]:
