@@ -1,4 +1,4 @@
-"""From what people write to what the market counts: units to ticks, yuan to fen, weeks to periods."""
+"""From what people write to what the market counts: ticks, fen and periods."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from spareline.market.v1.organization_pb2 import Contact, Organization
 _NEEDS: Final = frozenset(
     {*("id", "name", "kind", "region", "at", "languages", "standards"), "person", "email", "about"}
 )
-_KEYS: Final = _NEEDS | {"phone", "address", "sign_in"}
+_KEYS: Final = _NEEDS | {"phone", "address", "sign_in", "verified"}
 
 PLATFORM_ID: Final = "delta-exchange"
 PLATFORM: Final = f"organizations/{PLATFORM_ID}"
