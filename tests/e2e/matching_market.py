@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from google.longrunning import operations_pb2_grpc
@@ -65,10 +65,10 @@ class Actor:
 
     organization: str
     token: str
-    registry: Any
-    matching: Any
+    registry: registry_service_pb2_grpc.RegistryServiceAsyncStub
+    matching: matching_service_pb2_grpc.MatchingServiceAsyncStub
     operations: Any
-    ledger: Any
+    ledger: ledger_service_pb2_grpc.LedgerServiceAsyncStub
     channels: list[grpc.aio.Channel] = field(default_factory=list)
 
     async def offer(
@@ -187,7 +187,7 @@ class Market:
         )
         message.location.latitude, message.location.longitude = 30.2, 120.2
         message.contact.email = f"{name}@firm.example"
-        identity = identity_service_pb2_grpc.IdentityServiceStub(self._plain())
+        identity: Any = identity_service_pb2_grpc.IdentityServiceStub(self._plain())
         email = f"{name}@{self.suffix}.example"
         await identity.SignUp(
             ids.SignUpRequest(
@@ -205,11 +205,11 @@ class Market:
 
     async def sign_in(self, email: str, password: str) -> Actor:
         channel = self._plain()
-        identity = identity_service_pb2_grpc.IdentityServiceStub(channel)
+        identity: Any = identity_service_pb2_grpc.IdentityServiceStub(channel)
         answer = await identity.IssueToken(
             ids.IssueTokenRequest(password=ids.PasswordGrant(email=email, password=password))
         )
-        token = answer.access_token
+        token: str = answer.access_token
 
         async def source() -> str:
             return token
@@ -219,10 +219,10 @@ class Market:
         actor = Actor(
             answer.principal.organization,
             token,
-            registry_service_pb2_grpc.RegistryServiceStub(registry),
-            matching_service_pb2_grpc.MatchingServiceStub(matching),
+            cast(Any, registry_service_pb2_grpc.RegistryServiceStub(registry)),
+            cast(Any, matching_service_pb2_grpc.MatchingServiceStub(matching)),
             operations_pb2_grpc.OperationsStub(matching),
-            ledger_service_pb2_grpc.LedgerServiceStub(registry),
+            cast(Any, ledger_service_pb2_grpc.LedgerServiceStub(registry)),
             [channel, registry, matching],
         )
         self.actors.append(actor)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -64,7 +65,7 @@ async def test_the_whole_life(market: mm.Market) -> None:
     assert seen.total_price < proposal.total_price
 
     # A platform follows along: it sees the proposal, then what becomes of it.
-    watch = buyer.matching.WatchProposals(pb.WatchProposalsRequest(party=buyer.organization))
+    watch: Any = buyer.matching.WatchProposals(pb.WatchProposalsRequest(party=buyer.organization))
     first = await watch.read()
     assert first.proposal.name == proposal.name
 
@@ -92,7 +93,7 @@ async def test_the_whole_life(market: mm.Market) -> None:
         token = change.resume_token or token
         change = await watch.read()
     watch.cancel()
-    resumed = buyer.matching.WatchProposals(
+    resumed: Any = buyer.matching.WatchProposals(
         pb.WatchProposalsRequest(party=buyer.organization, resume_token=token)
     )
     assert (await resumed.read()).proposal.state == Proposal.STATE_CONFIRMED

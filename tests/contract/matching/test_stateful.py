@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Awaitable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,6 +31,8 @@ from tests import servers
 from tests.contract.matching.stateful_model import Action, Model, outcomes
 from tests.e2e import matching_market as mm
 
+T = TypeVar("T")
+
 Proposal = proposal_pb2.Proposal
 Claim = ledger_service_pb2.Claim
 
@@ -47,8 +50,8 @@ class World:
         self.now = datetime.now(UTC)
         self.count = 0
 
-    def wait(self, work: Awaitable[object]) -> object:
-        async def one() -> object:
+    def wait(self, work: Awaitable[T]) -> T:
+        async def one() -> T:
             return await work
 
         return self._runner.run(one())
@@ -162,7 +165,9 @@ def machine(world: World) -> type[RuleBasedStateMachine]:
     class Machine(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
-            self.offer, self.demands = world.wait(world.posted())  # type: ignore[misc]
+            posted = world.wait(world.posted())
+            self.offer: str = posted[0]
+            self.demands: list[str] = posted[1]
             self.models: dict[str, Model] = {}
             self.demand_of: dict[str, str] = {}
 
@@ -185,7 +190,6 @@ def machine(world: World) -> type[RuleBasedStateMachine]:
             name = f"rounds/model/proposals/p{world.count}-{len(self.demand_of)}"
             self.demand_of[name] = demand
             stored = world.wait(world.propose(name, self.offer, demand, quantity))
-            assert isinstance(stored, Stored)
             assert (stored.proposal.state == Proposal.STATE_PROPOSED) == fits
             self.models[name] = Model(state="PROPOSED" if fits else "FAILED", quantity=quantity)
 
@@ -211,7 +215,7 @@ def machine(world: World) -> type[RuleBasedStateMachine]:
             world.wait(all_at_once())
             reached = world.wait(self.read(name))
             assert reached in possible, f"{actions} from {self.models[name]}"
-            self.models[name] = reached  # type: ignore[assignment]
+            self.models[name] = reached
 
         async def read(self, name: str) -> Model:
             stored = await world.store.get(name)
@@ -238,7 +242,6 @@ def machine(world: World) -> type[RuleBasedStateMachine]:
         @invariant()
         def the_ledger_holds_what_lives(self) -> None:
             claims = world.wait(world.claims())
-            assert isinstance(claims, dict)
             states = {"PROPOSED": Claim.STATE_HELD, "CONFIRMED": Claim.STATE_COMMITTED}
             for name, model in self.models.items():
                 claim = claims.get(name)
@@ -264,7 +267,7 @@ def world() -> Iterator[World]:
 
 @pytest.mark.e2e
 def test_proposals_and_ledger_follow_the_model(world: World) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine(world),
         settings=settings(
             max_examples=15,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -90,9 +91,7 @@ def test_what_is_over_stays_over() -> None:
     )
     for state in (Proposal.STATE_FAILED, Proposal.STATE_CANCELLED, Proposal.STATE_SUPERSEDED):
         over = proposal(state)
-        assert refused(lambda over=over: proposals.expire(over, NOW)) == (
-            reason_pb2.REASON_PROPOSAL_STATE
-        )
+        assert refused(partial(proposals.expire, over, NOW)) == (reason_pb2.REASON_PROPOSAL_STATE)
 
 
 def test_only_what_nobody_answered_is_superseded() -> None:
