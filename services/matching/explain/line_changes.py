@@ -57,7 +57,7 @@ class LineChanges:
             return self._change("limit_price", money(old), money(line.limit_price), size, line)
 
         if old:
-            yield Kind("limit_price", range(1, 101), make, ("price",))
+            yield Kind("limit_price", range(1, 201), make, ("price",))
 
     def _window(self) -> Iterator[Kind]:
         lines, now = self._tables.lines, self._tables.now_period
@@ -108,10 +108,20 @@ class LineChanges:
             texts = str(self._line.quantity), str(line.quantity)
             return self._change("quantity", *texts, size, line, rest=rest)
 
+        def more(percent: int) -> Change:
+            line = self._copy()
+            rest = percent_up(self._rest, percent)
+            line.quantity += rest - self._rest
+            size = permille(self._line.quantity, line.quantity)
+            texts = str(self._line.quantity), str(line.quantity)
+            return self._change("quantity", *texts, size, line, rest=rest)
+
         if least > 1:
             yield Kind("least_quantity", range(10, 100, 10), part, ("size",))
         if self._rest > 1:
             yield Kind("quantity", range(10, 100, 10), less, ("size",))
+        # An offer's minimum order may ask for more.
+        yield Kind("quantity", range(10, 101, 10), more, ("size",))
 
     def _requirements(self) -> Iterator[Kind]:
         for standard in self._line.requirements.standards:

@@ -64,6 +64,8 @@ def test_window_standards_partners_and_radius() -> None:
     line.requirements.standards.append("ISO 9001")
     found = explained(books.book([books.offer("a/m")], [books.demand("b/n", line)]))["b/demands/n"]
     assert wanted(found, "standards") == ("ISO 9001", "", 1)
+    least = books.book([books.offer("a/m", minimum_order=55)], [books.demand("b/n")])
+    assert wanted(explained(least)["b/demands/n"], "quantity") == ("40", "56", 400)
     split = [books.offer(f"{firm}/m", capacity={1: 20}) for firm in "acd"]
     found = explained(books.book(split, [books.demand("b/n")]))["b/demands/n"]
     assert wanted(found, "max_partners") == ("1", "2", 1)
