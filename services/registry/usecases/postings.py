@@ -6,12 +6,12 @@ from typing import Generic
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from services.chassis import names
+from services.chassis import names, validation
 from services.chassis.aggregates import Answer, Document, New, etag
 from services.chassis.errors import AlreadyExists, FailedPrecondition
 from services.registry import posting_documents
 from services.registry.domain import disclosure, field_masks, refusals
-from services.registry.domain.faults import Fault, refusal
+from services.registry.domain.faults import Fault, refusal, under
 from services.registry.domain.instants import Clock, now_ms
 from services.registry.domain.ledger import Account
 from services.registry.store.changes import ATTEMPTS
@@ -92,6 +92,12 @@ class Postings(Generic[M]):
         if faults := await self.faults(content, owner, root):
             raise refusal(faults)
 
+    async def check_whole(self, content: M, owner: str, root: str) -> None:
+        """As ``check``, with the field rules of the proto, which an update's request skips."""
+        if found := validation.violations(content):
+            raise refusal([Fault(under(root, v.field), v.description, v.mend) for v in found])
+        await self.check(content, owner, root)
+
     async def faults(self, content: M, owner: str, root: str) -> list[Fault]:
         """Return what is wrong with a posting."""
         codes = (
@@ -128,7 +134,7 @@ class Postings(Generic[M]):
                 given.name,
                 owner,
             )
-            await self.check(content, owner.name, self.kind.noun)
+            await self.check_whole(content, owner.name, self.kind.noun)
             account = self._require_room(document, present, content)
             state = self.kind.state_after(document["state"], account)
             now = self.clock()
