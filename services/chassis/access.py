@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
 from services.chassis.errors import InvalidArgument, PermissionDenied, Unauthenticated, Violation
@@ -112,7 +112,7 @@ def _declared(method: MethodDescriptor) -> Rule:
 
 
 def _check_path(method: MethodDescriptor, dotted: str) -> None:
-    message = method.input_type
+    message: Descriptor | None = method.input_type
     for part in dotted.split(".") if dotted else ():
         field = message.fields_by_name.get(part) if message is not None else None
         if field is None:

@@ -1,5 +1,7 @@
 """A whole small market in one process: real store and bus, registry and matching over real gRPC."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import uuid
