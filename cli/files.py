@@ -1,0 +1,50 @@
+"""What files may hold and how they are written, for import, export and templates."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from cli.running import WrongUsage
+
+
+class FileFormat(StrEnum):
+    """How postings are written."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+class FileKind(StrEnum):
+    """What a file holds."""
+
+    OFFERS = "offers"
+    DEMANDS = "demands"
+    AUTO = "auto"
+
+
+class PostingKind(StrEnum):
+    """One kind of posting."""
+
+    OFFERS = "offers"
+    DEMANDS = "demands"
+
+
+_ENDINGS = {
+    ".csv": FileFormat.CSV,
+    ".jsonl": FileFormat.JSONL,
+    ".ndjson": FileFormat.JSONL,
+    ".json": FileFormat.JSONL,
+}
+
+
+def format_of(file: Path) -> FileFormat:
+    """The format that a file's name tells.
+
+    Raises:
+        WrongUsage: it tells none.
+    """
+    found = _ENDINGS.get(file.suffix.lower())
+    if found is None:
+        raise WrongUsage(f"{file.name}: is it CSV or JSON Lines? Say --format csv or jsonl.")
+    return found

@@ -1,0 +1,99 @@
+"""`spareline import`: a file of offers and demands into the market, whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cli import csv_rows, json_rows
+from cli.client import Client, Settings, connected
+from cli.files import FileFormat, FileKind, format_of
+from cli.posting import post
+from cli.report import report
+from cli.rows import Row, Unreadable, mark_twins
+from cli.running import REFUSED, Refused, perform
+from cli.screen import errors, say
+from cli.taxonomy import taxonomy
+
+
+def import_file(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The file.")],
+    kind: Annotated[FileKind, typer.Option(help="What is in it.")] = FileKind.AUTO,
+    file_format: Annotated[
+        FileFormat | None, typer.Option("--format", help="By the file's name when left out.")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only check; post nothing.")] = False,
+    good_only: Annotated[
+        bool, typer.Option("--good-only", help="Post the good rows though others are bad.")
+    ] = False,
+) -> None:
+    """Post the offers or demands of a file. Nothing is posted when any row is bad.
+
+    Every row is checked first, the way the registry will check it. Bad rows are listed with
+    the field, what is wrong, and what to change; the exit code is then 1. A row that was posted
+    before with the same content is left alone, so an import can be repeated.
+    """
+    perform(_import(context.obj, file, kind, file_format or format_of(file), check, good_only))
+
+
+async def _import(
+    settings: Settings,
+    file: Path,
+    kind: FileKind,
+    file_format: FileFormat,
+    check: bool,
+    good_only: bool,
+) -> int:
+    async with connected(settings) as client:
+        rows = await _read(client, file, kind, file_format)
+        mark_twins(rows)
+        with _progress() as progress:
+            checked = await post(client, rows, progress, validate_only=True)
+            bad = [row for row in rows if not row.good]
+            counts = checked
+            if not check and (good_only or not bad):
+                counts = await post(client, rows, progress, validate_only=False)
+                bad = [row for row in rows if not row.good]
+    report(bad)
+    if check:
+        say(f"{checked.total} of {len(rows)} rows are good; nothing was posted.")
+    elif bad and not good_only:
+        say(f"{len(bad)} of {len(rows)} rows are bad, so nothing was posted.")
+        say("Mend them, or post the good ones with --good-only.")
+    else:
+        unchanged = f", {counts.unchanged} were there already" if counts.unchanged else ""
+        say(f"{counts.taken} of {len(rows)} rows were posted{unchanged}.")
+    return REFUSED if bad else 0
+
+
+async def _read(client: Client, file: Path, kind: FileKind, file_format: FileFormat) -> list[Row]:
+    """Read the whole file.
+
+    Raises:
+        Refused: it can't be read as what it is said to be.
+    """
+    try:
+        # A mark at the start, as spreadsheets write it, is not part of the first column's name.
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            if file_format is FileFormat.JSONL:
+                return list(json_rows.read(lines, kind.value))
+            return list(csv_rows.read(lines, kind.value, await taxonomy(client)))
+    except (Unreadable, csv.Error) as error:
+        raise Refused(str(error)) from error
+    except UnicodeDecodeError as error:
+        raise Refused(f"{file} is not in UTF-8. Save it as UTF-8 and try again.") from error
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=errors(),
+    )
