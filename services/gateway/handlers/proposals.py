@@ -74,9 +74,10 @@ async def listing(request: web.Request) -> web.Response:
         request,
         "proposals.html",
         proposals=page.proposals,
+        mine=[proposal for proposal in page.proposals if waits_for_me(proposal)],
+        others=[proposal for proposal in page.proposals if not waits_for_me(proposal)],
         next_page=page.next_page_token,
         group=group if group in GROUPS else "open",
-        waits_for_me=waits_for_me,
         capabilities=await capabilities(request),
     )
 

@@ -1,0 +1,26 @@
+"""The whole stack and one Chromium for all journeys of a module."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from deploy.local.stack import Stack
+from tests.browser import chromium
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    async with Stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def browser() -> AsyncIterator[Browser]:
+    if chromium.executable() is None:
+        pytest.skip("no Chromium here: `make setup-browser` tells how to get it")
+    async with chromium.chromium() as running:
+        yield running
