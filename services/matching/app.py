@@ -253,5 +253,6 @@ def _spawn(
     app.spawn("settle", every(settings.reconcile_seconds, "settlement", leases.settle))
     app.spawn("audit", after_book(every(settings.audit_seconds, "audit", leases.audit)))
     app.spawn("measure", every(_MEASURE_SECONDS, "measures", leases.measure))
+    app.spawn("book-measure", every(_MEASURE_SECONDS, "measures", follower.measure))
     app.spawn("rounds", after_book(run_rounds()))
     app.spawn("scheduler", after_book(scheduler.run()))

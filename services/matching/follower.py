@@ -73,6 +73,7 @@ class Follower:
         self._refresh_seconds = refresh_seconds
         self._buffer: list[Message] | None = []
         self._amiss = asyncio.Event()
+        self._was_amiss = False
         self._loaded = asyncio.Event()
         self.book = Book()
         self.sequence = 0
@@ -102,6 +103,7 @@ class Follower:
             try:
                 async with asyncio.timeout(self._refresh_seconds):
                     await self._amiss.wait()
+                self._was_amiss = True
             except TimeoutError:
                 _log.info("the book is refreshed")
 
@@ -120,14 +122,16 @@ class Follower:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
                 continue
+            anew = not self._loaded.is_set() or self._was_amiss
             waiting, self._buffer = self._buffer, None
             for event in waiting or ():
                 apply_event(book, event)
             self.book = book
             self._loaded.set()
+            self._was_amiss = False
             metrics.BOOK_RESYNCS.inc()
-            self._count()
-            self._changed()
+            if anew:  # what was missed may be a reason for a round; a mere refresh is none
+                self._changed()
             return
 
     async def _load(self) -> Book:
@@ -155,7 +159,6 @@ class Follower:
             age = datetime.now(UTC) - deliveries[-1].time
             metrics.BOOK_LAG_SECONDS.set(max(0.0, age.total_seconds()))
         if changed:
-            self._count()
             self._changed()
 
     def _read(self, delivery: Delivery) -> Message | None:
@@ -181,7 +184,8 @@ class Follower:
             event, events_pb2.OfferBalanced | events_pb2.DemandBalanced
         )
 
-    def _count(self) -> None:
+    async def measure(self) -> None:
+        """Tell the metrics how large the book is."""
         organizations, offers, demands = self.book.counts()
         for kind, count in (
             ("organizations", organizations),

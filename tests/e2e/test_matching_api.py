@@ -184,7 +184,7 @@ async def test_watchers_miss_nothing_over_a_restart(market: mm.Market) -> None:
                 seen[change.proposal.name] = change.proposal.state
             if sum(s == Proposal.STATE_CONFIRMED for s in seen.values()) >= enough:
                 stream.cancel()
-                return last
+                return str(last)
         raise AssertionError("the stream ended")
 
     following = asyncio.ensure_future(follow(seller, 2))
