@@ -51,7 +51,8 @@ async def _show(stack: Stack, acting: Operator, screen: Screen) -> None:
         with screen.progress():
             ended = await bring_to_life(stack, acting, screen.step)
     if ended is not None:
-        screen.table(tables.matched(await acting.proposals(ended.name)))
+        names = await acting.capability_names()
+        screen.table(tables.matched(await acting.proposals(ended.name), names))
         screen.say(tables.summary(ended))
         return
     book = await acting.book()

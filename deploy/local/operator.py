@@ -94,6 +94,18 @@ class Operator:
         done = (found for found in answer.rounds if found.state == round_pb2.Round.STATE_COMPLETED)
         return next(done, None)
 
+    async def capability_names(self) -> dict[str, str]:
+        """What people call each capability in English, by its code."""
+        names: dict[str, str] = {}
+        token = ""
+        while True:
+            request = registry_service_pb2.ListCapabilitiesRequest(page_token=token)
+            answer = await self.registry.ListCapabilities(request)
+            names.update((found.code, found.display_name.en) for found in answer.capabilities)
+            token = answer.next_page_token
+            if not token:
+                return names
+
     async def proposals(self, round_name: str) -> Sequence[proposal_pb2.Proposal]:
         """The first page of a round's proposals."""
         request = matching_service_pb2.ListProposalsRequest(parent=round_name, page_size=_PAGE)

@@ -21,19 +21,17 @@ async def run(settings: StackSettings, screen: Screen, *, services: bool = True)
     Raises:
         StackError: it could not start, or can't go on.
     """
+    serve = _serve_servers
+    if services:
+        # Imported here, as the servers alone need no generated code.
+        from deploy.local.opening import serve
     stack = Stack(services=services, settings=settings, report=screen.step)
     _end_on_signals(screen)
     try:
         with screen.progress():
             await stack.__aenter__()
         try:
-            if services:
-                # Imported here, as the servers alone need no generated code.
-                from deploy.local.opening import serve
-
-                await serve(stack, screen)
-            else:
-                await _serve_servers(stack, screen)
+            await serve(stack, screen)
         finally:
             screen.say(f"Ending {', '.join(reversed(stack.names))} …")
             await stack.__aexit__(None, None, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -20,8 +20,11 @@ _LIVE: Final = (
 )
 
 
-def matched(proposals: Sequence[proposal_pb2.Proposal]) -> Table:
-    """The dearest proposals of a round: who, what, from whom, when, for how much."""
+def matched(proposals: Sequence[proposal_pb2.Proposal], capabilities: Mapping[str, str]) -> Table:
+    """The dearest proposals of a round: who, what, from whom, when, for how much.
+
+    `capabilities` gives the name of a capability by its code.
+    """
     table = Table(title="What was matched", title_justify="left", expand=False)
     for heading in ("demand", "for", "what", "from", "weeks"):
         table.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=34)
@@ -34,7 +37,7 @@ def matched(proposals: Sequence[proposal_pb2.Proposal]) -> Table:
         table.add_row(
             proposal.title,
             ", ".join(_names(proposal, "demand")),
-            ", ".join(_amounts(proposal)),
+            "; ".join(_amounts(proposal, capabilities)),
             ", ".join(_names(proposal, "offer")),
             _weeks(proposal),
             f"{Decimal(proposal.total_price) / 100:,.2f}",
@@ -48,11 +51,12 @@ def matched(proposals: Sequence[proposal_pb2.Proposal]) -> Table:
 def summary(ended: round_pb2.Round) -> str:
     """One line on how well a round did."""
     reached = ended.outcome
-    proof = f"{reached.gap_ppm / 10_000:.2f} %"
+    below = f"at most {Decimal(reached.gap_ppm) / 10_000:.2f} % below the best possible"
+    proof = below if reached.gap_ppm else "proved to be the best possible"
     return (
         f"{reached.demands_served} of {ended.size.demands} demands served from "
         f"{reached.offers_used} of {ended.size.offers} offers; {reached.proposals} proposals; "
-        f"at most {proof} below the best possible ({reached.solve_milliseconds / 1000:.1f} s)."
+        f"{proof} ({reached.solve_milliseconds / 1000:.1f} s)."
     )
 
 
@@ -73,7 +77,7 @@ def _names(proposal: proposal_pb2.Proposal, side: str) -> list[str]:
     return [party.display_name for party in proposal.parties if party.side == side]
 
 
-def _amounts(proposal: proposal_pb2.Proposal) -> list[str]:
+def _amounts(proposal: proposal_pb2.Proposal, names: Mapping[str, str]) -> list[str]:
     """Quantity and unit by capability, over all legs, in the order of the legs."""
     ticks: dict[str, int] = {}
     units: dict[str, tuple[Decimal, str]] = {}
@@ -83,7 +87,7 @@ def _amounts(proposal: proposal_pb2.Proposal) -> list[str]:
         resolution = Decimal(leg.unit.resolution or "1")
         units[leg.capability] = (resolution, leg.unit.display_name.en or leg.unit.code)
     return [
-        f"{code.rpartition('.')[2]} {ticks[code] * units[code][0]:,f} {units[code][1]}"
+        f"{names.get(code, code)}, {ticks[code] * units[code][0]:,f} {units[code][1]}"
         for code in ticks
     ]
 

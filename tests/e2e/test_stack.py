@@ -4,11 +4,9 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +14,12 @@ import nats
 import pytest
 from pymongo import MongoClient
 
-from deploy.local.free_ports import free_ports, settings_on_free_ports
-from deploy.local.layout import layout_of
-from deploy.local.orphans import marked_processes
+from deploy.local.free_ports import settings_on_free_ports
 from deploy.local.problems import PortTaken, StackError
-from deploy.local.programs import endpoints
 from deploy.local.stack import Stack
+from tests.e2e.stack_process import launcher, left_of, read_until
 
 pytestmark = pytest.mark.e2e
-
-
-def left_of(var: Path) -> list[int]:
-    return [process.pid for process in marked_processes(layout_of(var).stack_id())]
 
 
 def until(condition: Callable[[], bool], seconds: float) -> bool:
@@ -105,45 +97,6 @@ async def test_when_the_supervisor_is_killed_the_watch_says_so_and_nothing_stays
         with pytest.raises(StackError, match="supervisor has ended"):
             await asyncio.wait_for(stack.watch(lambda _: None), 15)
     assert left_of(tmp_path) == []
-
-
-@contextmanager
-def launcher(var: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """`python -m deploy.local run` with the servers alone, once it says that it is up."""
-    base = free_ports(1)[0]
-    names = [point.setting for point in endpoints(settings_on_free_ports(var), services=())]
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
-    environment = {
-        **os.environ,
-        **{f"SPARELINE_{name.upper()}": str(port) for name, port in ports.items()},
-        "SPARELINE_GATEWAY_PORT": str(base),
-        "COLUMNS": "200",
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "deploy.local", *arguments, "--var", str(var)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment,
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
-
-
-def read_until(process: subprocess.Popen[str], words: str) -> str:
-    assert process.stdout is not None
-    said = ""
-    for line in process.stdout:
-        said += line
-        if words in line:
-            return said
-    raise AssertionError(f"it ended without saying {words!r}:\n{said}")
 
 
 def test_ctrl_c_ends_everything_in_order(tmp_path: Path) -> None:
