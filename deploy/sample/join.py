@@ -68,16 +68,18 @@ async def bring_managed(
         progress("organizations", done, len(entries))
 
 
-async def verify(operator: RegistryStub, entries: Sequence[Entry], known: Known) -> None:
-    """Note, as the market's operator, whose papers were checked, for those that are new."""
+async def verify(operator: RegistryStub, entries: Sequence[Entry]) -> None:
+    """Note, as the market's operator, whose papers were checked, where nothing is noted yet."""
+    known = await all_organizations(operator)
     for entry in entries:
-        name = terms.organization(entry["id"])
-        if "verified" not in entry or (name in known and known[name].verification):
+        firm = known[terms.organization(entry["id"])]
+        if "verified" not in entry or firm.verification:
             continue
-        level = Organization.Verification.Value(f"VERIFICATION_{entry['verified']}")
+        # The whole firm is sent, since its field rules hold for an update too.
+        firm.verification = Organization.Verification.Value(f"VERIFICATION_{entry['verified']}")
         await operator.UpdateOrganization(
             api.UpdateOrganizationRequest(
-                organization=Organization(name=name, verification=level),
+                organization=firm,
                 update_mask=FieldMask(paths=["verification"]),
                 request_id=request_id("verification", entry["id"]),
             )

@@ -7,7 +7,7 @@ import time
 from contextlib import AsyncExitStack
 from typing import Final
 
-from deploy.sample import access, files, join, people, posting
+from deploy.sample import access, files, imports, join, people
 from deploy.sample.access import RegistryStub, Session
 from deploy.sample.files import Entry
 from deploy.sample.report import LoadReport, Progress, SignIn
@@ -78,12 +78,12 @@ class _Market:
             self._registry, identity, signing_in, demo_password, known
         )
         await join.bring_managed(platform, managed, known, progress)
-        await join.verify(operator, entries, known)
+        await join.verify(operator, entries)
 
         itself = await platform.GetOrganization(GetOrganizationRequest(name=people.PLATFORM))
-        units = await posting.measures(platform, itself)
-        offers = await posting.post_offers(platform, units, progress)
-        demands = await posting.post_demands(platform, units, progress)
+        units = await imports.measures(platform, itself)
+        offers = await imports.post_offers(platform, units, progress)
+        demands = await imports.post_demands(platform, units, progress)
         if offers.new:
             await self._taken_in(acting, offers.present, progress)
 

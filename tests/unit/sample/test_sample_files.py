@@ -153,6 +153,16 @@ def test_readme_lists_what_is_shown() -> None:
             assert f"`{entry['id']}`" in text, entry["id"]
 
 
+def test_readme_counts_right() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert f"{len(ORGANIZATIONS)} fictional organizations" in text
+    assert f"{len(OFFERS)} offers and {len(DEMANDS)} demands" in text
+    near = sum("near miss" in entry.get("shows", []) for entry in DEMANDS)
+    assert f"{near} more are near misses" in text
+    for entry in ORGANIZATIONS:
+        assert "sign_in" not in entry or f"| {entry['email']} |" in text
+
+
 def test_weeks_follow_the_calendar_over_the_end_of_a_year() -> None:
     made = Measures({}, monday_of(date(2026, 12, 31)))
     assert [made.week(ahead) for ahead in (0, 1)] == ["2026-W53", "2027-W01"]

@@ -192,6 +192,13 @@ def test_an_emergency_comes_before_others_who_pay(cleared: Cleared) -> None:
     assert taken(cleared, "ulm-medtec/clinic-respirators") == {ONLY_LINE: 18000}
 
 
+def test_every_showcase_firm_has_proposals_to_answer(cleared: Cleared) -> None:
+    parties = {p.organization for each in cleared.proposals.values() for p in each.parties}
+    for entry in files.organizations():
+        if "sign_in" in entry:
+            assert f"organizations/{entry['id']}" in parties
+
+
 def test_the_proof_of_the_round_holds(cleared: Cleared) -> None:
     verdict = verify(cleared.problem.market, cleared.result.quantity, cleared.result.certificate)
     assert verdict.ok, verdict
