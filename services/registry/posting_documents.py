@@ -1,7 +1,6 @@
 """The document of a posting: its content, and the fields by which it is found."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from services.chassis import names
 from services.chassis.aggregates import Document
@@ -9,7 +8,7 @@ from services.registry import convert
 from services.registry.domain import disclosure, periods, search_words
 from services.registry.domain.disclosure import M
 from services.registry.domain.ledger import Account, Claim
-from services.registry.store.postings import ALL, next_due
+from services.registry.store.postings import next_due
 from spareline.market.v1.demand_pb2 import Demand
 from spareline.market.v1.offer_pb2 import Offer
 from spareline.market.v1.organization_pb2 import Organization
@@ -28,23 +27,23 @@ def new(posting: M, organization: Organization, number: int, now_ms: int) -> Doc
         "organization": organization.name,
         "posted": number,
         "places": places(organization.region),
-        "alias": (alias := names.new_id()),
+        "alias": f"{number}-{names.new_id()[:16]}",
         "state": "STATE_OPEN",
         "create_ms": now_ms,
         "claims": {},
         "claimed": False,
         "due_ms": next_due({}),
-        **changed(posting, alias, "STATE_OPEN", now_ms),
+        **changed(posting, "STATE_OPEN", now_ms),
     }
 
 
-def changed(posting: M, alias: str, state: str, now_ms: int) -> Document:
+def changed(posting: M, state: str, now_ms: int) -> Document:
     """Return the fields that follow from the content of a posting."""
     first, last = span(posting)
     return {
         "body": convert.body(posting),
         "update_ms": now_ms,
-        "keys": _keys(posting, alias),
+        "keys": _keys(posting),
         "public": disclosure.public_groups(posting.disclosure),
         "first_period": first,
         "last_period": last,
@@ -106,15 +105,15 @@ def _due(claims: Iterable[Claim]) -> int:
     return next_due({each.claim: {"expire_ms": each.expire_ms} for each in claims})
 
 
-def _keys(posting: Offer | Demand, alias: str) -> list[str]:
+def _keys(posting: Offer | Demand) -> list[str]:
     codes: Sequence[str]
     if isinstance(posting, Offer):
         codes = [posting.capability]
     else:
         codes = [line.capability for line in posting.lines]
-    found: dict[str, Any] = {ALL: None, f"a:{alias}": None}
+    found: dict[str, None] = {}
     for code in codes:
         steps = code.split(".")
         found.update((f"c:{'.'.join(steps[: i + 1])}", None) for i in range(len(steps)))
-    found.update((f"w:{word}", None) for word in search_words.kept(posting.title))
+    found.update((f"w:{word}", None) for word in search_words.words(posting.title))
     return list(found)

@@ -6,8 +6,6 @@ Latin script is cut into words, Chinese into pairs of neighbouring characters (a
 import re
 import unicodedata
 
-WORDS_KEPT = 12  # each is an entry in an index, which every insert pays for
-
 _LATIN = re.compile(r"[^\W_]+")
 _HAN = re.compile(r"[\u3400-\u9fff]+")
 
@@ -21,11 +19,6 @@ def words(text: str) -> list[str]:
             found.update(dict.fromkeys(_pairs(run)))
         found.update((rest, None) for rest in _HAN.sub(" ", part).split() if len(rest) > 1)
     return list(found)
-
-
-def kept(text: str) -> list[str]:
-    """Return the words of a title that are worth an entry in the index."""
-    return words(text)[:WORDS_KEPT]
 
 
 def _pairs(run: str) -> list[str]:

@@ -10,8 +10,8 @@ from services.registry.domain import periods, refusals, search_words
 from services.registry.domain.faults import Fault, refusal
 from services.registry.domain.terms import ORGANIZATION
 from services.registry.posting_documents import UNDISCLOSED
-from services.registry.store.postings import ALL, Selection
 from services.registry.store.postings import Postings as Store
+from services.registry.store.postings import Selection
 from services.registry.usecases.kinds import Kind, M
 from services.registry.usecases.viewing import Viewer
 from spareline.market.v1.demand_pb2 import Demand
@@ -133,7 +133,7 @@ class _Wanted:
         )
 
     def selection(self, parent: str, own: bool) -> Selection:
-        """Return the most selective indexed part, and the rest as conditions."""
+        """Return what to ask the store for."""
         conditions: dict[str, Any] = {}
         if self.states or not own:
             states = [s for s in self.states or ("STATE_OPEN",) if own or s == "STATE_OPEN"]
@@ -145,13 +145,9 @@ class _Wanted:
             conditions["last_period"] = {"$gte": self.period}
         if not own:
             conditions |= self._without_probing()
-        keys = [f"w:{max(self.words, key=len)}"] if self.words else []
+        keys = [f"w:{word}" for word in self.words]
         keys += [f"c:{self.capability}"] if self.capability else []
-        if parent != ANY:
-            if keys:
-                conditions["keys"] = keys[0]
-            return Selection(organization=parent, conditions=conditions)
-        return Selection(key=keys[0] if keys else ALL, conditions=conditions)
+        return Selection("" if parent == ANY else parent, keys, conditions)
 
     def _without_probing(self) -> Mapping[str, Any]:
         """Keep strangers from learning by filters what they may not read."""
@@ -165,17 +161,10 @@ class _Wanted:
         return {"public": {"$all": hidden}} if hidden else {}
 
     def fits(self, content: Any) -> bool:
-        """Compare what the index can only narrow down."""
-        if self.words and not set(self.words) <= set(search_words.words(content.title)):
-            return False
-        is_demand = isinstance(content, Demand)
-        if self.capability:
-            codes = [x.capability for x in content.lines] if is_demand else [content.capability]
-            if not any(f"{code}.".startswith(f"{self.capability}.") for code in codes):
-                return False
+        """Compare the period, which the store knows only from the first to the last."""
         if self.period is None:
             return True
-        if is_demand:
+        if isinstance(content, Demand):
             return any(
                 periods.ordinal(line.window.earliest)
                 <= self.period

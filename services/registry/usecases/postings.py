@@ -139,7 +139,7 @@ class Postings(Generic[M]):
             state = self.kind.state_after(document["state"], account)
             now = self.clock()
             fields = {
-                **posting_documents.changed(content, document["alias"], state, now),
+                **posting_documents.changed(content, state, now),
                 "state": state,
             }
             done = await self._write(document, fields, "updated", now, replay, validate_only)

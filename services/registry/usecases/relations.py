@@ -59,7 +59,7 @@ class Neighbours:
             content.title, content.description = _ERASED_TITLE, ""
             now = self._clock()
             fields = {
-                **posting_documents.changed(content, document["alias"], "STATE_WITHDRAWN", now),
+                **posting_documents.changed(content, "STATE_WITHDRAWN", now),
                 "state": "STATE_WITHDRAWN",
                 "requests": [],
             }
