@@ -111,6 +111,12 @@ class Postings(Aggregates):
         async for document in self.each({"state": "STATE_OPEN"}):
             yield document
 
+    async def matched_and_held(self) -> AsyncIterator[Document]:
+        """Yield the demands of which nothing is open, but not all is committed yet."""
+        query = {"due_ms": {"$lt": NEVER_MS}, "state": "STATE_MATCHED"}
+        async for document in self.each(query):
+            yield document
+
     async def of_organization(self, organization: str) -> list[Document]:
         """Return all postings of an organization."""
         return [found async for found in self.each({"organization": organization})]

@@ -37,3 +37,7 @@ class Book:
             yield BookItem(offer=convert.offer(document))
         async for document in self._demands.open():
             yield BookItem(demand=convert.demand(document))
+        # A policy may reopen what nobody has answered yet: a book that starts here must know it,
+        # as one that has followed the events does.
+        async for document in self._demands.matched_and_held():
+            yield BookItem(demand=convert.demand(document))

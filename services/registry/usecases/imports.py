@@ -1,5 +1,6 @@
 """Posting many at once: each item is checked on its own, what is good is stored in bulk."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ class _Item(Generic[M]):
 
 @dataclass(slots=True)
 class Import(Generic[M]):
-    """One import under way; ``take`` batch by batch, then ``finish``."""
+    """One import; ``run`` it once."""
 
     postings: Postings[M]
     principal: Principal
@@ -73,6 +74,7 @@ class Import(Generic[M]):
     _replayed: Document | None = None
     _hash: Any = field(default_factory=hashlib.sha256)
     _allowed: dict[str, Organization] = field(default_factory=dict)
+    _storing: asyncio.Task[None] | None = None
 
     async def run(
         self, batches: AsyncIterator[tuple[Sequence[M], bool, str]]
@@ -82,18 +84,22 @@ class Import(Generic[M]):
         Raises FailedPrecondition (REQUEST_ID_REUSED) when the id was another import's.
         """
         first = True
-        async for items, validate_only, request_id in batches:
-            if first:
-                self.validate_only, self.request_id = validate_only, request_id
-                self._replayed = await self._stored()
-                first = False
-            if self.request_id:
-                for item in items:
-                    self._hash.update(item.SerializeToString(deterministic=True))
-            if self._replayed is None:
-                for start in range(0, len(items), STEP):
-                    await self.take(items[start : start + STEP])
-        return await self.finish()
+        try:
+            async for items, validate_only, request_id in batches:
+                if first:
+                    self.validate_only, self.request_id = validate_only, request_id
+                    self._replayed = await self._stored()
+                    first = False
+                if self.request_id:
+                    for item in items:
+                        self._hash.update(item.SerializeToString(deterministic=True))
+                if self._replayed is None:
+                    for start in range(0, len(items), STEP):
+                        await self._take(items[start : start + STEP])
+            return await self._finish()
+        finally:
+            if self._storing is not None:
+                self._storing.cancel()
 
     async def _stored(self) -> Document | None:
         return await self.answers.get(self._key()) if self.request_id else None
@@ -101,8 +107,8 @@ class Import(Generic[M]):
     def _key(self) -> str:
         return f"{self.principal.subject}/{self.postings.kind.noun}s/{self.request_id}"
 
-    async def take(self, items: Sequence[M]) -> None:
-        """Check and store some items."""
+    async def _take(self, items: Sequence[M]) -> None:
+        """Check some items while those before them are being stored, then have them stored."""
         good: list[_Item[M]] = []
         for item in items:
             index = self._index
@@ -111,7 +117,14 @@ class Import(Generic[M]):
                 good.append(await self._checked(index, item))
             except DomainError as error:
                 self._refuse(index, item.name, error)
-        await self._store(good)
+        await self._stored_so_far()
+        self._storing = asyncio.create_task(self._store(good))
+        await asyncio.sleep(0)  # let it reach the store before the next items are checked
+
+    async def _stored_so_far(self) -> None:
+        if self._storing is not None:
+            storing, self._storing = self._storing, None
+            await storing
 
     async def _checked(self, index: int, item: M) -> _Item[M]:
         names.parse(self.postings.kind.pattern, item.name)
@@ -177,8 +190,12 @@ class Import(Generic[M]):
         if not error.violations:
             entry.problems.add(field="name", description=error.message)
 
-    async def finish(self) -> api.ImportResponse:
+    async def _finish(self) -> api.ImportResponse:
         """Return the answer, and keep it for a repeat of the same import."""
+        await self._stored_so_far()
+        in_order = sorted(self.response.errors, key=lambda error: error.index)
+        del self.response.errors[:]
+        self.response.errors.extend(in_order)
         if not self.request_id:
             return self.response
         digest = f"{self.validate_only}:{self._hash.hexdigest()}"
