@@ -6,6 +6,8 @@ from google.protobuf.message import Message
 from services.chassis.errors import InvalidArgument, Violation
 from spareline.errors.v1 import reason_pb2
 
+MASK = "update_mask"
+
 _validator = protovalidate.Validator()
 
 
@@ -15,13 +17,37 @@ def violations(message: Message) -> list[Violation]:
 
 
 def require_valid(message: Message) -> None:
-    """Raise InvalidArgument (FIELD_INVALID) with one violation per broken rule."""
-    found = violations(message)
+    """Raise InvalidArgument (FIELD_INVALID) with one violation per broken rule.
+
+    An update that names its fields in ``update_mask`` (AIP-134) is judged by those alone: who
+    changes one field need not send the others.
+    """
+    found = _within_mask(message, violations(message))
     if found:
         more = "" if len(found) == 1 else f" (and {len(found) - 1} more)"
         raise InvalidArgument(
             reason_pb2.REASON_FIELD_INVALID, found[0].sentence() + more, violations=found
         )
+
+
+def _within_mask(message: Message, found: list[Violation]) -> list[Violation]:
+    fields = message.DESCRIPTOR.fields_by_name
+    mask: list[str] = list(getattr(message, MASK).paths) if MASK in fields else []
+    if not found or not mask or "*" in mask:
+        return found
+    resources = [
+        field.name
+        for field in message.DESCRIPTOR.fields
+        if field.message_type is not None and field.name != MASK
+    ]
+    judged = [f"{resource}.{path}" for resource in resources for path in (*mask, "name")]
+
+    def counts(path: str) -> bool:
+        if not any(path.startswith(f"{resource}.") for resource in resources):
+            return True
+        return any(path == one or path.startswith((f"{one}.", f"{one}[")) for one in judged)
+
+    return [violation for violation in found if counts(violation.field)]
 
 
 def _readable(found: protovalidate.Violation) -> Violation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -19,6 +20,7 @@ from spareline.market.v1.capability_pb2 import LocalizedText, Unit
 CURRENCY = "CNY"
 MINOR = 100
 ZONE = ZoneInfo("Asia/Shanghai")
+_WEEK = re.compile(r"\d{4}-W\d{2}")
 
 
 def money(minor: int, language: str) -> str:
@@ -116,6 +118,7 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
         "number": lambda value: number(value, language),
         "resource_id": resource_id,
         "region": lambda code: regions.name(code, language),
+        "week_or_text": lambda value: week(value, language) if _WEEK.fullmatch(value) else value,
         # `from` is a keyword of Python, and so no attribute that a template can name.
         "from_value": lambda change: getattr(change, "from"),
     }

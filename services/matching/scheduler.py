@@ -43,6 +43,7 @@ class Scheduler:
         self._repair_seconds = repair_seconds
         self._first_change = 0.0
         self._last_change = 0.0
+        self._changed_at = 0.0  # the same moment by the clock that rounds are dated with
         self._broken = 0.0
         self._leader = False
         self._asked = 0.0
@@ -52,6 +53,7 @@ class Scheduler:
         now = time.monotonic()
         self._first_change = self._first_change or now
         self._last_change = now
+        self._changed_at = time.time()
 
     def broken(self) -> None:
         """A proposal has broken off, so its capacity and its demand are free again."""
@@ -90,6 +92,10 @@ class Scheduler:
         if self._first_change and policy.HasField("debounce"):
             quiet = policy.debounce.ToTimedelta().total_seconds()
             rested = now - self._last_change >= quiet
+            if rested and (await self._last_start() or 0.0) > self._changed_at:
+                # A round that somebody asked for has taken the change in already.
+                self._first_change = self._last_change = 0.0
+                return None
             if rested or now - self._first_change >= _PATIENCE * quiet:
                 return Round.TRIGGER_CHANGE
         every = policy.schedule.ToTimedelta().total_seconds() if policy.HasField("schedule") else 0

@@ -11,10 +11,16 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page, async_playwright
 
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "browser"
 

@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.asyncio(loop_sco
 
 WORDS = {"en": "5-axis machining centre", "zh": "五轴加工中心 每周空闲40小时"}
 SELLER = {"en": "Zhenhai Precision", "zh": "镇海精密机械"}
+# The second pair of firms meets although the first is in the market too: by a better price.
+PRICE = {"zh": "180", "en": "150"}
 BUYER = {"en": "Lakeside Pumps", "zh": "湖畔泵业"}
 
 
@@ -37,7 +39,7 @@ async def test_two_firms_find_each_other(
         await steps.sign_in(
             operator, "operator@spareline.example", stack.credentials.operator_password
         )
-        await steps.post_milling(seller, WORDS[language], hours="40", price="180")
+        await steps.post_milling(seller, WORDS[language], hours="40", price=PRICE[language])
         await steps.ask_for_milling(buyer, "Pump housings 泵壳", hours="60", limit="260")
         cheap = await steps.ask_for_milling(buyer, "Too cheap 太便宜", hours="10", limit="100")
         await buyer.open("/")

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from services.chassis.errors import DomainError, Unavailable
+from services.chassis.errors import DomainError, PermissionDenied, Unauthenticated, Unavailable
 from services.gateway.forms import attributes, choosing, demands, fields, quantities
 from services.gateway.languages import LANGUAGE, gettext
 from services.gateway.market import capabilities
@@ -159,7 +159,7 @@ async def create(request: web.Request) -> web.StreamResponse:
                     parent=person.organization, demand=demand, request_id=form.text("request_id")
                 ),
             )
-        except Unavailable:
+        except (PermissionDenied, Unauthenticated, Unavailable):
             raise
         except DomainError as error:
             _take(form, error, demand, known)
@@ -198,7 +198,7 @@ async def update(request: web.Request) -> web.StreamResponse:
                     demand=demand, update_mask=FieldMask(paths=_CHANGEABLE.split())
                 ),
             )
-        except Unavailable:
+        except (PermissionDenied, Unauthenticated, Unavailable):
             raise
         except DomainError as error:
             _take(form, error, demand, known)

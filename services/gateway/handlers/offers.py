@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from services.chassis.errors import DomainError, Unavailable
+from services.chassis.errors import DomainError, PermissionDenied, Unauthenticated, Unavailable
 from services.gateway.forms import attributes, choosing, fields, offers, quantities
 from services.gateway.languages import LANGUAGE, gettext
 from services.gateway.market import capabilities, capability
@@ -151,7 +151,7 @@ async def create(request: web.Request) -> web.StreamResponse:
                     parent=person.organization, offer=offer, request_id=form.text("request_id")
                 ),
             )
-        except Unavailable:
+        except (PermissionDenied, Unauthenticated, Unavailable):
             raise
         except DomainError as error:
             form.take(error, offers.places(known))
@@ -184,7 +184,7 @@ async def update(request: web.Request) -> web.StreamResponse:
                     offer=offer, update_mask=FieldMask(paths=_CHANGEABLE.split())
                 ),
             )
-        except Unavailable:
+        except (PermissionDenied, Unauthenticated, Unavailable):
             raise
         except DomainError as error:
             form.take(error, offers.places(known))

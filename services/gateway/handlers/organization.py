@@ -8,7 +8,7 @@ from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.latlng_pb2 import LatLng
 
-from services.chassis.errors import DomainError, Unavailable
+from services.chassis.errors import DomainError, PermissionDenied, Unauthenticated, Unavailable
 from services.gateway.forms import fields, regions
 from services.gateway.forms.partners import LEVELS
 from services.gateway.languages import LANGUAGE, gettext
@@ -130,7 +130,7 @@ async def save(request: web.Request) -> web.StreamResponse:
                 calls.services.registry.UpdateOrganization,
                 registry.UpdateOrganizationRequest(organization=changed, update_mask=_MASK),
             )
-        except Unavailable:
+        except (PermissionDenied, Unauthenticated, Unavailable):
             raise
         except DomainError as error:
             form.take(error, _PLACES)

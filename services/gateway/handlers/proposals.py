@@ -9,7 +9,14 @@ from typing import Any
 
 from aiohttp import web
 
-from services.chassis.errors import DomainError, InvalidArgument, NotFound, Unavailable
+from services.chassis.errors import (
+    DomainError,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    Unauthenticated,
+    Unavailable,
+)
 from services.gateway.forms import fields, partners, quantities
 from services.gateway.languages import LANGUAGE, gettext
 from services.gateway.market import capabilities
@@ -148,7 +155,7 @@ async def _answer(request: web.Request, method: str, message: Any, said: str) ->
     calls = caller(request)
     try:
         await calls.call(getattr(calls.services.matching, method), message)
-    except Unavailable:
+    except (PermissionDenied, Unauthenticated, Unavailable):
         raise
     except DomainError as error:
         # Somebody was faster, or time ran out: show how it stands, and say why.
@@ -216,7 +223,7 @@ async def counter(request: web.Request) -> web.StreamResponse:
     except InvalidArgument as error:
         form.take(error, {f"legs[{i}]": f"price_{leg.leg_index}" for i, leg in enumerate(legs)})
         return await _page(request, await _get(request), form, 400)
-    except Unavailable:
+    except (PermissionDenied, Unauthenticated, Unavailable):
         raise
     except DomainError as error:
         form.general.append(error.message)

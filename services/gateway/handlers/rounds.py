@@ -14,6 +14,8 @@ from services.gateway.render import notify, render
 from spareline.matching.v1 import matching_service_pb2 as matching
 from spareline.matching.v1.round_pb2 import Round
 
+_SHOWN = 25
+
 
 def _name(request: web.Request) -> str:
     return f"rounds/{request.match_info['round']}"
@@ -56,11 +58,21 @@ async def show(request: web.Request) -> web.Response:
     proposals, explanations = await asyncio.gather(
         calls.call(
             calls.services.matching.ListProposals,
-            matching.ListProposalsRequest(parent=found.name, party=party, page_size=100),
+            matching.ListProposalsRequest(
+                parent=found.name,
+                party=party,
+                page_size=_SHOWN,
+                page_token=request.query.get("proposals", ""),
+            ),
         ),
         calls.call(
             calls.services.matching.ListExplanations,
-            matching.ListExplanationsRequest(parent=found.name, organization=party, page_size=100),
+            matching.ListExplanationsRequest(
+                parent=found.name,
+                organization=party,
+                page_size=_SHOWN,
+                page_token=request.query.get("explanations", ""),
+            ),
         ),
     )
     return await render(
@@ -69,9 +81,9 @@ async def show(request: web.Request) -> web.Response:
         round=found,
         running=found.state in {Round.STATE_PENDING, Round.STATE_RUNNING},
         proposals=proposals.proposals,
-        more_proposals=bool(proposals.next_page_token),
+        next_proposals=proposals.next_page_token,
         explanations=explanations.explanations,
-        more_explanations=bool(explanations.next_page_token),
+        next_explanations=explanations.next_page_token,
         capabilities=await capabilities(request),
         request_id=str(uuid.uuid4()),
     )

@@ -10,7 +10,8 @@ function timeLeft(element) {
     return;
   }
   const parts = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
-  const [size, unit] = parts.find(([size]) => seconds >= size);
+  // Days are too coarse below three of them.
+  const [size, unit] = parts.find(([size]) => seconds >= (size === 86400 ? 3 * size : size));
   const format = new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" });
   element.textContent = format.format(Math.floor(seconds / size));
 }
