@@ -1,0 +1,98 @@
+"""For every route of the gateway: what each kind of visitor gets when it is aimed at A's things.
+
+``owner_b`` opens the very addresses that A has: pages are the reader's own, so A's postings are
+not there for B, and a proposal is not B's to read. Posts are tried with the token of the form.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+VISITORS = ("visitor", "viewer_a", "owner_a", "owner_b", "operator")
+
+# What a visitor without a session gets: the sign-in page, and from there back.
+AWAY = 303
+UNKNOWN = 401
+FORBIDDEN = 403
+ABSENT = 404
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The status for each visitor; ``form`` is what is posted beside the token."""
+
+    owner_a: int
+    viewer_a: int
+    owner_b: int
+    operator: int
+    visitor: int = AWAY
+    form: Mapping[str, str] = field(default_factory=dict)
+
+
+def _all(status: int) -> Expected:
+    return Expected(status, status, status, status, status)
+
+
+_FIRM = {"name": "Renamed", "region": "CN-ZJ"}
+_COUNTER = {"price_0": "55"}
+_SENT = {"action": "post"}  # without it the form only grows or shrinks
+
+_OWN = Expected(200, 200, 200, 200)
+# A's, and to everyone else as if it were not there.
+_A_ONLY = Expected(200, 200, ABSENT, ABSENT)
+
+EXPECTED: Mapping[tuple[str, str], Expected] = {
+    ("GET", "/health/live"): _all(200),
+    ("GET", "/health/ready"): _all(200),
+    ("GET", "/"): _all(200),
+    ("POST", "/language"): _all(303),
+    ("GET", "/sign-up"): _all(200),
+    ("POST", "/sign-up"): _all(400),
+    ("GET", "/sign-in"): _all(200),
+    ("POST", "/sign-in"): _all(400),
+    ("GET", "/live"): _OWN,
+    ("GET", "/organization"): _OWN,
+    ("GET", "/offers"): _OWN,
+    ("GET", "/offers/new"): _OWN,
+    ("POST", "/offers/new"): Expected(ABSENT, ABSENT, ABSENT, ABSENT),  # of no capability
+    ("GET", "/offers/{offer}"): _A_ONLY,
+    ("GET", "/offers/{offer}/edit"): _A_ONLY,
+    ("POST", "/offers/{offer}/edit"): Expected(400, 400, ABSENT, ABSENT),
+    ("POST", "/offers/{offer}/withdraw"): Expected(303, FORBIDDEN, ABSENT, ABSENT),
+    ("GET", "/demands"): _OWN,
+    ("GET", "/demands/new"): _OWN,
+    ("POST", "/demands/new"): Expected(400, 400, 400, 400, form=_SENT),
+    ("GET", "/demands/{demand}"): _A_ONLY,
+    ("GET", "/demands/{demand}/edit"): _A_ONLY,
+    ("POST", "/demands/{demand}/edit"): Expected(400, 400, ABSENT, ABSENT, form=_SENT),
+    ("POST", "/demands/{demand}/withdraw"): Expected(303, FORBIDDEN, ABSENT, ABSENT),
+    ("GET", "/why/{kind:offers|demands}/{posting}"): _OWN,
+    ("GET", "/proposals"): _OWN,
+    ("GET", "/proposals/{round}/{proposal}"): Expected(200, 200, FORBIDDEN, FORBIDDEN),
+    ("POST", "/proposals/{round}/{proposal}/accept"): Expected(
+        303, FORBIDDEN, FORBIDDEN, FORBIDDEN
+    ),
+    ("POST", "/proposals/{round}/{proposal}/decline"): Expected(
+        409, FORBIDDEN, FORBIDDEN, FORBIDDEN
+    ),
+    ("POST", "/proposals/{round}/{proposal}/counter"): Expected(
+        409, FORBIDDEN, FORBIDDEN, FORBIDDEN, form=_COUNTER
+    ),
+    ("POST", "/proposals/{round}/{proposal}/accept-counter"): Expected(
+        409, FORBIDDEN, FORBIDDEN, FORBIDDEN
+    ),
+    ("POST", "/proposals/{round}/{proposal}/decline-counter"): Expected(
+        409, FORBIDDEN, FORBIDDEN, FORBIDDEN
+    ),
+    ("POST", "/proposals/{round}/{proposal}/report"): Expected(
+        409, FORBIDDEN, FORBIDDEN, FORBIDDEN
+    ),
+    ("GET", "/rounds"): _OWN,
+    ("POST", "/rounds"): Expected(FORBIDDEN, FORBIDDEN, FORBIDDEN, 303, UNKNOWN),
+    ("GET", "/rounds/{round}"): _OWN,
+    ("GET", "/rounds/{round}/live"): _OWN,
+    ("POST", "/rounds/{round}/cancel"): Expected(FORBIDDEN, FORBIDDEN, FORBIDDEN, 409, UNKNOWN),
+    ("GET", "/policy"): _OWN,
+    # Last: the one renames everybody, the other ends the session.
+    ("POST", "/organization"): Expected(303, FORBIDDEN, 303, 303, form=_FIRM),
+    ("POST", "/sign-out"): _all(303),
+}
