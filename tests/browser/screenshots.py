@@ -31,6 +31,17 @@ async def _first(person: Visitor, listing: str, link: str) -> str:
     return found
 
 
+async def _helpful(person: Visitor, round_: str) -> str:
+    """Return the first explanation of the round that knows a change which would have helped."""
+    await person.open(round_)
+    links = await person.page.locator("a[href^='/why']").all()
+    for link in [await one.get_attribute("href") or "" for one in links]:
+        await person.open(link)
+        if await person.page.locator(".changes li").count():
+            return link
+    raise LookupError(f"{round_} has no explanation with a change that would have helped")
+
+
 async def _pictures(stack: Stack, browser: Browser) -> None:
     url = stack.gateway_url
     async with visitor(browser, url, language="en", size="desktop", who="op") as operator:
@@ -49,8 +60,7 @@ async def _pictures(stack: Stack, browser: Browser) -> None:
                 proposal = await _first(firm, "/proposals", "ul.list a.row")
                 await _shoot(firm, proposal, "proposal-en")
                 round_ = await _first(firm, "/rounds", "ul.list a.row")
-                why = await _first(firm, round_, "a[href^='/why']")
-                await _shoot(firm, why, "why-en")
+                await _shoot(firm, await _helpful(firm, round_), "why-en")
 
 
 async def take() -> None:
