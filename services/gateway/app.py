@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from aiohttp_session import session_middleware
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
+from opentelemetry.instrumentation.aiohttp_server import middleware as trace_pages
 
 from services.chassis.app import App
 from services.gateway import people, routes
@@ -15,7 +16,7 @@ from services.gateway.clients import Services, connect
 from services.gateway.keys import CHASSIS
 from services.gateway.languages import LANGUAGE, choose
 from services.gateway.market import TAXONOMY, Taxonomy
-from services.gateway.middleware import failures, security
+from services.gateway.middleware import failures, metrics, security
 from services.gateway.settings import GatewaySettings
 
 _SESSION_SECONDS = 30 * 24 * 3600
@@ -44,9 +45,12 @@ def application(app: App, settings: GatewaySettings, services: Services) -> web.
         secure=settings.secure_cookies,
         samesite="Lax",
     )
+    traced = [trace_pages] if settings.otlp_endpoint else []
     web_app = web.Application(
         client_max_size=_LARGEST_FORM,
         middlewares=[
+            *traced,
+            metrics.measure,
             failures.request_id,
             security.headers,
             session_middleware(cookie),

@@ -1,0 +1,53 @@
+"""Every page holds WCAG 2.2 AA as far as axe can tell, in both languages and colour schemes."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser
+
+from deploy.local.stack import Stack
+from tests.browser import steps
+from tests.browser.chromium import Visitor, visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.asyncio(loop_scope="package")]
+
+OPEN_TO_ALL = ("/", "/sign-in", "/sign-up")
+SIGNED_IN = (
+    "/",
+    "/organization",
+    "/offers",
+    "/offers/new?q=milling",
+    "/offers/new?capability=production.machining.milling.5-axis",
+    "/demands",
+    "/demands/new?capability=production.machining.milling",
+    "/proposals",
+    "/rounds",
+    "/policy",
+)
+_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+async def faults(reader: Visitor, path: str) -> list[str]:
+    await reader.open(path)
+    found = await Axe().run(reader.page, options=_RULES)
+    return [
+        f"{path}: {violation['id']}: {node['html'][:120]}"
+        for violation in found.response["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("language", "size", "scheme"), [("zh", "phone", "dark"), ("en", "desktop", "light")]
+)
+async def test_pages_are_accessible(
+    stack: Stack, browser: Browser, language: str, size: str, scheme: str
+) -> None:
+    async with visitor(
+        browser, stack.gateway_url, language=language, size=size, who="axe", scheme=scheme
+    ) as reader:
+        found = [fault for path in OPEN_TO_ALL for fault in await faults(reader, path)]
+        await steps.sign_up(reader, f"Accessible {language}")
+        found += [fault for path in SIGNED_IN for fault in await faults(reader, path)]
+        assert found == []
