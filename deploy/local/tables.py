@@ -28,7 +28,7 @@ def matched(proposals: Sequence[proposal_pb2.Proposal], capabilities: Mapping[st
     table = Table(title="What was matched", title_justify="left", expand=False)
     for heading in ("demand", "for", "what", "from", "weeks"):
         table.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=34)
-    table.add_column("price, CNY", justify="right", no_wrap=True)
+    table.add_column("price, CNY", justify="right", no_wrap=True, min_width=12)
     shown = sorted(
         (found for found in proposals if found.state in _LIVE),
         key=lambda found: (-found.total_price, found.name),

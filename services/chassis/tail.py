@@ -82,6 +82,8 @@ class Tail:
             try:
                 messages = await subscription.fetch(_BATCH, timeout=_WAIT_SECONDS)
             except TimeoutError:
+                messages = []
+            if not messages:  # a quiet stream also answers with an empty list
                 await subscription.consumer_info()  # raises when the consumer is gone
                 continue
             found = [(m.metadata.sequence.stream, m.subject, m.data) for m in messages]
