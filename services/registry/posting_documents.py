@@ -8,6 +8,7 @@ from services.registry import convert
 from services.registry.domain import disclosure, periods, search_words
 from services.registry.domain.disclosure import M
 from services.registry.domain.ledger import Account, Claim
+from services.registry.domain.organizations import UNDISCLOSED_ID
 from services.registry.store.postings import next_due
 from spareline.market.v1.demand_pb2 import Demand
 from spareline.market.v1.offer_pb2 import Offer
@@ -16,7 +17,7 @@ from spareline.market.v1.organization_pb2 import Organization
 NEVER_PERIOD = 2**31
 """The value of ``open_until`` when nothing is left to expire."""
 
-UNDISCLOSED = "organizations/undisclosed"
+UNDISCLOSED = f"organizations/{UNDISCLOSED_ID}"
 """Stands for the organization in the name of a posting whose identity is hidden."""
 
 

@@ -29,6 +29,9 @@ MANAGED_KINDS = SIGN_UP_KINDS[:3]
 
 FIRST_GRADE = "C"
 _SLUG_LENGTH = 40
+# Stands in names of postings for an organization whose identity is hidden; nobody may take it.
+UNDISCLOSED_ID = "undisclosed"
+RESERVED = frozenset({UNDISCLOSED_ID, "-"})
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is read as another
 
 
@@ -40,12 +43,16 @@ def slug(display_name: str) -> str:
 
 
 def candidates(wanted: str, display_name: str, key: str) -> Iterator[str]:
-    """Yield ids to try in turn. ``key`` (hexadecimal) is the same for each repeat of a request."""
+    """Yield ids to try in turn. ``key`` (hexadecimal) is the same for each repeat of a request.
+
+    A reserved id counts as taken.
+    """
     if wanted:
-        yield wanted
+        if wanted not in RESERVED:
+            yield wanted
         return
     made = slug(display_name)
-    if made:
+    if made and made not in RESERVED:
         yield made
     for length in (6, 12, 20):
         yield f"{made or 'org'}-{key[:length]}"

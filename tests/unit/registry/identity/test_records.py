@@ -108,3 +108,8 @@ async def test_passwords_verify_and_never_many_at_once() -> None:
     assert sum(isinstance(result, ResourceExhausted) for result in results) == 3
     assert await passwords.verify(encoded, "correct horse")  # there is room again
     passwords.close()
+
+
+def test_a_reserved_id_is_nobodys() -> None:
+    assert list(records.candidates("undisclosed", "x", "abc")) == []
+    assert "undisclosed" not in list(records.candidates("", "Undisclosed", "a" * 32))
