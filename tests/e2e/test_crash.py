@@ -119,7 +119,10 @@ async def test_in_the_middle_of_answers(market: CrashMarket, victim: str) -> Non
 
 @pytest.mark.parametrize("victim", VICTIMS)
 async def test_in_the_middle_of_an_import(market: CrashMarket, victim: str) -> None:
-    """An import that breaks off is sent again as it was: each offer is there once and only once."""
+    """An import that breaks off is sent again as it was: each offer is there once and only once.
+
+    Others post one by one meanwhile; what they were told stays so.
+    """
     seller = market.sellers[0]
     offers = [_imported(seller, f"{victim}-{number}") for number in range(120)]
     batches = [offers[start : start + 20] for start in range(0, len(offers), 20)]
@@ -133,7 +136,10 @@ async def test_in_the_middle_of_an_import(market: CrashMarket, victim: str) -> N
                 await asyncio.sleep(0.05)
                 kills.append(await market.kill(victim))
 
-    answer = await granted(lambda: seller.registry.ImportOffers(batched()))
+    answer, _ = await asyncio.gather(
+        granted(lambda: seller.registry.ImportOffers(batched())),
+        market.post(f"{victim}-meanwhile", demands=6),
+    )
     assert kills, "the import ended before the kill"
     await kills[0].healed()
     assert list(answer.errors) == []

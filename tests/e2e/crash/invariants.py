@@ -136,9 +136,12 @@ _MOVING = ("balances", "state", "update_time", "etag", "generation")
 async def nothing_acknowledged_is_lost(market: CrashMarket) -> None:
     """Each acknowledged posting is there with the content of its answer; each acknowledged
     answer of a party stands in its proposal; each repeat is answered as the first time."""
-    for name, answer in market.posted.items():
+    for name, posted in market.posted.items():
         found = await read(market, name)
-        assert _content(found) == _content(answer)
+        assert _content(found) == _content(posted.answer)
+    while market.not_repeated:
+        posted = market.not_repeated.pop()
+        assert await posted.send() == posted.answer
     proposals = {p.name: p for p in await market.all_proposals()}
     for each in market.answered:
         if isinstance(each.answer, Proposal):

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -50,6 +50,14 @@ class Answered:
 
 
 @dataclass
+class Posted:
+    """A posting that the market has acknowledged, and the call that posted it."""
+
+    send: Callable[[], Awaitable[Posting]]
+    answer: Posting
+
+
+@dataclass
 class CrashMarket:
     """Who takes part, and what they have been told."""
 
@@ -57,7 +65,8 @@ class CrashMarket:
     operator: mm.Actor
     sellers: list[mm.Actor]
     buyers: list[mm.Actor]
-    posted: dict[str, Posting] = field(default_factory=dict)
+    posted: dict[str, Posted] = field(default_factory=dict)
+    not_repeated: list[Posted] = field(default_factory=list)
     answered: list[Answered] = field(default_factory=list)
     some_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -99,8 +108,7 @@ class CrashMarket:
             offer_id=identity,
             request_id=str(uuid.uuid4()),
         )
-        answer = await granted(lambda: seller.registry.CreateOffer(request))
-        self.posted[answer.name] = answer
+        await self._posted(lambda: seller.registry.CreateOffer(request))
 
     async def _demand(self, buyer: mm.Actor, identity: str, quantity: int, limit: int) -> None:
         demand = demand_pb2.Demand(title=identity)
@@ -115,8 +123,15 @@ class CrashMarket:
             demand_id=identity,
             request_id=str(uuid.uuid4()),
         )
-        answer = await granted(lambda: buyer.registry.CreateDemand(request))
-        self.posted[answer.name] = answer
+        await self._posted(lambda: buyer.registry.CreateDemand(request))
+
+    async def _posted(self, call: Callable[[], Awaitable[Posting]]) -> None:
+        async def send() -> Posting:
+            return await granted(call)
+
+        made = Posted(send, await send())
+        self.posted[made.answer.name] = made
+        self.not_repeated.append(made)
 
     async def all_proposals(self, *states: str) -> list[proposal_pb2.Proposal]:
         """Every proposal, the hidden states too, as the operator sees them."""
