@@ -87,6 +87,15 @@ class Filler:
         """Take what the plan takes."""
         self._move(plan, -1)
 
+    def take(self, quantity: IntArray) -> None:
+        """Take what an assignment ``quantity[X]`` takes."""
+        plan = Plan()
+        for x in quantity.nonzero()[0].tolist():
+            plan.ticks[x] = int(quantity[x])
+            pair = int(self.market.x_pair[x])
+            plan.pairs[pair] = plan.pairs.get(pair, 0) + plan.ticks[x]
+        self._move(plan, -1)
+
     def undo(self, plan: Plan) -> None:
         """Give back what the plan took."""
         self._move(plan, 1)

@@ -31,6 +31,7 @@ LARGEST_SIZE = 2500
 # Deterministic time of one neighbourhood, and what building its model counts for.
 WORK_EACH = 0.1
 WORK_TO_BUILD = 0.002
+WORK_PER_VARIABLE = 5e-7  # of the whole, which is looked over once
 
 
 class Neighbourhoods:
@@ -66,7 +67,7 @@ class Neighbourhoods:
             if found.cut_short:
                 self.cut_short = True
                 return
-            work += found.work + WORK_TO_BUILD
+            work += found.work + WORK_TO_BUILD + WORK_PER_VARIABLE * self._market.variables
             idle = 0 if self.value > before else idle + 1
             # Grow while neighbourhoods are solved to proof with ease, shrink when they are not.
             proven = found.work < WORK_EACH

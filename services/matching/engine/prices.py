@@ -1,8 +1,8 @@
 """Prices of scarce things from the linear relaxation, solved by GLOP through MathOpt's arrays.
 
 The relaxation is the one whose dual `certificate.prove` evaluates: capacity, quantity, bundle,
-budget and concentration rows, one-off costs spread over ticks. Its duals are only a good guess of
-prices; the proof never relies on them being optimal.
+budget, partner and concentration rows, one-off costs spread over ticks. Its duals are only a good
+guess of prices; the proof never relies on them being optimal.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ortools.math_opt import (
 )
 from ortools.math_opt.core.python import solver as math_opt
 
-from services.matching.engine.certificate import reduced_pairs
 from services.matching.engine.components import contested_caps, contested_slots
 from services.matching.engine.indices import Indices, indices
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
+from services.matching.engine.reduced import least_use, setup_most
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -75,9 +75,7 @@ def _relaxation(
     """Variables x, s, z; rows slot, cap, budget, then most, least and link per line."""
     lines, columns = np.arange(m.lines), np.arange(m.variables)
     s, z = m.variables, m.variables + m.lines
-    none = np.zeros(max(m.caps, m.demands), dtype=np.int64)
-    tick = reduced_pairs(m, of, 1, np.int64, none[: m.caps], none[: m.demands]).astype(float)
-    tick += _spread_remainder(m, of, tick)
+    tick = spread_worth(m, of)
     weight = np.concatenate([tick[m.x_pair], of.per_line, of.per_demand]).astype(float)
     entries: list[tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]] = []
     row_of = _positions(slots, m.slots)
@@ -99,21 +97,28 @@ def _relaxation(
     rows = link + m.lines + np.arange(len(together))
     entries.append((rows, s + together, -1.0))
     entries.append((rows, z + m.line_demand[together], 1.0))
-    high = np.zeros(link + m.lines + len(together))
+    limited = np.flatnonzero(m.line_max_partners > 0)
+    base = link + m.lines + len(together)
+    row_of = _positions(limited, m.lines)
+    own = np.flatnonzero(row_of[of.x_line] >= 0)
+    share = 1.0 / np.maximum(of.pair_most, 1)
+    entries.append((base + row_of[of.x_line[own]], own, share[m.x_pair[own]]))
+    entries.append((base + np.arange(len(limited)), s + limited, -m.line_max_partners[limited]))
+    high = np.zeros(base + len(limited))
     high[: len(slots)] = m.slot_capacity[slots]
     high[len(slots) : len(slots) + len(caps)] = m.cap_limit[caps]
-    upper = np.concatenate([of.x_upper, np.ones(m.lines + m.demands)]).astype(float)
+    usable = (of.pair_most >= least_use(m, of))[m.x_pair]
+    upper = np.concatenate([of.x_upper * usable, np.ones(m.lines + m.demands)]).astype(float)
     row, column, coefficient = _flat(entries)
     return _Linear(upper, weight, row, column, coefficient, high)
 
 
-def _spread_remainder(m: Market, of: Indices, rounded: FloatArray) -> FloatArray:
-    """What integer rounding of spread costs left out, so that the relaxation sees true slopes."""
-    shared = np.zeros(m.setups, dtype=np.int64)
-    np.add.at(shared, m.pair_setup, of.pair_most)
-    exact = of.per_tick + np.minimum(of.per_pair, 0) / np.maximum(of.pair_most, 1)
-    exact = exact + (np.minimum(of.per_setup, 0) / np.maximum(shared, 1))[m.pair_setup]
-    return np.asarray(exact - rounded, dtype=np.float64)
+def spread_worth(m: Market, of: Indices) -> FloatArray:
+    """Per pair the worth of a tick with one-off costs spread over all ticks that share them."""
+    shared = np.maximum(setup_most(m, of), 1)
+    tick = of.per_tick + np.minimum(of.per_pair, 0) / np.maximum(of.pair_most, 1)
+    tick = tick + (np.minimum(of.per_setup, 0) / shared)[m.pair_setup]
+    return np.asarray(tick, dtype=np.float64)
 
 
 def _cap_entries(

@@ -33,7 +33,8 @@ class _Book:
         self.budget, self.bundle = m.budget.tolist(), m.bundle.tolist()
         self.capacity, self.x_slot = m.slot_capacity.tolist(), m.x_slot.tolist()
         self.want, self.least = m.line_quantity.tolist(), m.line_least.tolist()
-        self.partners = m.line_max_partners.tolist()
+        self.partners, self.share = m.line_max_partners.tolist(), m.line_least_share.tolist()
+        self.order = m.pair_min_order.tolist()
         self.unit, self.fixed = m.pair_unit_cost.tolist(), m.pair_fixed_cost.tolist()
         self.group, self.setup = m.pair_setup.tolist(), m.setup_cost.tolist()
         self.tick = _total([t.per_tick.tolist() for t in m.terms], len(self.unit))
@@ -76,27 +77,63 @@ class _Book:
         return int(max(0, total))
 
     def line(self, line: int, price: int, shared: dict[int, int]) -> int | None:
-        """The best reduced value of a served line; None when its least part can't be had."""
-        offered: list[tuple[int, int]] = []
-        gains: list[int] = []
-        for pair in self.pairs[line]:
-            group = self.group[pair]
-            tick = self.tick[pair] * self.scale - price * self.unit[pair] - self.cap_price[pair]
-            own = max(0, -self.once[pair]) * self.scale + price * self.fixed[pair]
-            joint = max(0, -self.opening[group]) * self.scale + price * self.setup[group]
-            tick -= own // max(1, self.most(pair, line)) + joint // max(1, shared[group])
-            gains.append(max(0, self.once[pair]) * self.scale)
-            for x in self.xs[pair]:
-                offered.append((tick - self.slot[self.x_slot[x]], self.room(x, line)))
-        gains.sort(reverse=True)
-        total = sum(gains[: self.partners[line] or None]) + self.by_line[line] * self.scale
-        got = 0
-        for value, room in sorted(offered, reverse=True):
-            top = self.want[line] if value > 0 else self.least[line]
-            take = min(room, max(0, top - got))
-            total += take * value
+        """The most a served line could be worth; None when its least part can't be had."""
+        pairs = self.pairs[line]
+        want, least = self.want[line], self.least[line]
+        partners = self.partners[line] or max(1, len(pairs))
+        largest = max([self.most(pair, line) for pair in pairs], default=0)
+        rest = least - (min(partners, len(pairs)) - 1) * largest
+        steps: list[tuple[int, int]] = []
+        alone: list[int] = []
+        rooms: list[int] = []
+        for pair in pairs:
+            start = max(1, self.order[pair], self.share[line], rest)
+            if start <= self.most(pair, line):
+                rooms.append(self.most(pair, line))
+                own, best = self.pair(pair, line, price, shared, start)
+                steps += own
+                alone.append(best)
+        rooms.sort(reverse=True)
+        if sum(rooms[:partners]) < least:
+            return None
+        total, got = 0, 0
+        for rate, size in sorted(steps, reverse=True):
+            take = min(size, max(0, (want if rate > 0 else least) - got))
+            total += take * rate
             got += take
-        return total if got >= self.least[line] else None
+        if self.partners[line]:
+            alone.sort(reverse=True)
+            total = min(total, alone[0] + sum(max(0, each) for each in alone[1:partners]))
+        return total + self.by_line[line] * self.scale
+
+    def pair(
+        self, pair: int, line: int, price: int, shared: dict[int, int], start: int
+    ) -> tuple[list[tuple[int, int]], int]:
+        """A concave bound on what the pair adds, as (value, ticks) steps, and its best total.
+
+        It is worth nothing at 0 ticks and counts from ``start`` ticks on, less its one-off costs.
+        """
+        group = self.group[pair]
+        joint = max(0, -self.opening[group]) * self.scale + price * self.setup[group]
+        once = joint * self.most(pair, line) // max(1, shared[group])
+        once += price * self.fixed[pair] - self.once[pair] * self.scale
+        tick = self.tick[pair] * self.scale - price * self.unit[pair] - self.cap_price[pair]
+        offered = [(tick - self.slot[self.x_slot[x]], self.room(x, line)) for x in self.xs[pair]]
+        ranges: list[tuple[int, int, int]] = []
+        points: list[tuple[int, int]] = []
+        got, worth = 0, 0
+        for value, room in sorted(offered, reverse=True):
+            take = min(room, self.want[line] - got)
+            if got < start <= got + take:
+                points.append((start, worth + value * (start - got) - once))
+            ranges.append((value, got, got + take))
+            got, worth = got + take, worth + value * take
+            if take and got >= start:
+                points.append((got, worth - once))
+        rate = max(-(-gain // ticks) for ticks, gain in points)
+        first = min(ticks for ticks, gain in points if -(-gain // ticks) == rate)
+        later = [(value, end - max(begin, first)) for value, begin, end in ranges if end > first]
+        return [(rate, first), *later], max(gain for _, gain in points)
 
 
 def _total(parts: list[list[int]], size: int) -> list[int]:

@@ -13,12 +13,14 @@ from services.matching.engine.board import Board
 from services.matching.engine.certificate import certify
 from services.matching.engine.components import Part, split
 from services.matching.engine.cpsat import Found, Limits, Search
+from services.matching.engine.flow import Transport, is_transport, sloped, transport_prices
 from services.matching.engine.greedy import greedy
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
 from services.matching.engine.neighbourhood import SMALLEST, Neighbourhoods
 from services.matching.engine.objective import value, value_by_term
 from services.matching.engine.prices import Prices, relaxation_prices
+from services.matching.engine.repair import repaired
 from services.matching.engine.result import (
     Certificate,
     InfeasiblePins,
@@ -31,6 +33,10 @@ from services.matching.engine.result import (
 
 # A component is never given less of the deterministic limit than this share.
 LEAST_SHARE = 0.05
+# Above this many variables CP-SAT gains nothing from the whole: neighbourhoods get all the work.
+LARGEST_WHOLE = 8000
+# Better slopes are given up after so many flows that gained nothing.
+MOST_IDLE_FLOWS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +89,50 @@ def solve_value(market: Market, options: Options | None = None) -> int:
 
 
 def _start(part: Part, options: Options, board: Board) -> _Start:
-    """Prices, bound and a greedy assignment of one part."""
+    """Prices, bound and a first assignment of one part."""
     market = part.market
     left = board.seconds_left(options.time_limit_seconds)
-    prices = relaxation_prices(market, left / 2)
+    flow: tuple[Prices, IntArray] | None = None
+    if is_transport(market):
+        network = Transport(market)
+        flow = transport_prices(network, market)
+    prices = relaxation_prices(market, left / 2) if flow is None else flow[0]
     bound = certify(market, prices.slot, prices.cap, prices.budget).bound
-    quantity = greedy(market, prices.slot)
-    return _Start(prices, bound, quantity, 0 if quantity is None else value(market, quantity))
+    if flow is None:
+        best = greedy(market, prices.slot)
+    else:
+        goal = _goal(bound, options.gap_permille / 1000)
+        best = _from_flow(network, part, flow, goal, time.monotonic() + left / 4)
+    return _Start(prices, bound, best, 0 if best is None else value(market, best))
+
+
+def _from_flow(
+    network: Transport, part: Part, flow: tuple[Prices, IntArray], goal: int, end: float
+) -> IntArray | None:
+    """The best of the relaxation's flow, the sweep, and flows with better slopes, repaired."""
+    market, (prices, quantity) = part.market, flow
+    best: IntArray | None = repaired(market, quantity, prices.slot)
+    if value(market, _sure(best)) >= goal:
+        return best
+    best = _best(part, best, greedy(market, prices.slot))
+    idle = 0
+    for following in sloped(network, market, quantity, end):
+        answer = _best(part, best, repaired(market, following, prices.slot))
+        idle = idle + 1 if answer is best else 0
+        best = answer
+        if value(market, _sure(best)) >= goal or idle == MOST_IDLE_FLOWS:
+            break
+    return best
+
+
+def _sure(quantity: IntArray | None) -> IntArray:
+    assert quantity is not None
+    return quantity
+
+
+def _goal(bound: int, gap: float) -> int:
+    """The value from which on an assignment is close enough to its bound."""
+    return bound - int(gap * max(1, abs(bound)))
 
 
 def _certificate(market: Market, parts: list[Part], starts: list[_Start]) -> Certificate:
@@ -143,13 +186,15 @@ def _search_all(
 
 def _search(index: int, part: Part, start: _Start, limits: Limits, board: Board) -> Found:
     """Search one part unless its first assignment already meets its bound."""
-    if start.quantity is not None and start.value >= start.bound:
+    if start.quantity is not None and start.value >= _goal(start.bound, limits.gap):
         return Found(start.quantity, start.bound, False, False)
     if start.quantity is not None and board.stopping:
         return Found(None, None, False, True)
     hint, limits, cut_short = _improve(index, part, start, limits, board)
     if hint is not None and board.stopping:
         return Found(hint, None, False, True)
+    if hint is not None and part.market.variables > LARGEST_WHOLE:
+        return Found(hint, None, False, cut_short)
     search = Search(
         part.market,
         hint,
@@ -172,11 +217,14 @@ def _improve(
 ) -> tuple[IntArray | None, Limits, bool]:
     """A better assignment from neighbourhoods, the limits that remain, and if time ran out.
 
-    Half of the deterministic limit goes here, the other half to the proof.
+    Half of the deterministic limit goes here, the other half to the proof; all of it where the
+    part is too large for one.
     """
     if start.quantity is None or part.market.variables < SMALLEST:
         return start.quantity, limits, False
     half = replace(limits, deterministic=limits.deterministic / 2, seconds=limits.seconds / 2)
+    if part.market.variables > LARGEST_WHOLE:
+        half = limits
     began = board.seconds()
 
     def run(search: Search, own: Limits) -> Found:
@@ -186,7 +234,7 @@ def _improve(
         return found
 
     walk = Neighbourhoods(part.market, start.quantity, limits.seed)
-    walk.run(half, run, start.bound)
+    walk.run(half, run, _goal(start.bound, limits.gap))
     board.better(index, walk.value)
     rest = max(limits.seconds - (board.seconds() - began), 0.01)
     return walk.quantity, replace(half, seconds=rest), walk.cut_short

@@ -167,3 +167,60 @@ def middling(seed: int, offers: int = 30, demands: int = 40, periods: int = 6) -
             )
         ],
     )
+
+
+@st.composite
+def tiny_transport(draw: st.DrawFn, *, ruled: bool, most: int = 2000) -> Market:
+    """One line per demand and nothing shared but slots; ``ruled``: one-off costs and line rules."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    for _ in range(50):
+        market = transport(rng, 3, 3, 2, ruled=ruled, most=3)
+        if market.variables and brute.count(market) <= most:
+            return market
+    return transport(rng, 1, 1, 1, ruled=ruled, most=3)
+
+
+def transport(
+    rng: np.random.Generator, offers: int, demands: int, periods: int, *, ruled: bool, most: int
+) -> Market:
+    """A random market of that size; lines and slots of up to ``most`` ticks."""
+    slots = [(o, t) for o in range(offers) for t in range(periods)]
+    pairs = [(o, d) for d in range(demands) for o in range(offers) if rng.random() < 0.7]
+    pairs = pairs or [(0, 0)]
+    x = [(p, o * periods + t) for p, (o, _) in enumerate(pairs) for t in range(periods)]
+    count, want = len(pairs), rng.integers(1, most + 1, demands)
+
+    def maybe(low: int, high: int, size: int) -> Any:
+        return rng.integers(low, high + 1, size) * (rng.random(size) < 0.5) * ruled
+
+    return Market.build(
+        min_run=[0] * offers,
+        slot_offer=[o for o, _ in slots],
+        slot_period=[t for _, t in slots],
+        slot_capacity=rng.integers(0, most + 1, len(slots)),
+        bundle=[0] * demands,
+        budget=[-1] * demands,
+        line_demand=range(demands),
+        line_quantity=want,
+        line_least=np.maximum(1, np.minimum(want, maybe(1, most, demands))),
+        line_max_partners=maybe(1, 2, demands),
+        line_least_share=maybe(1, 2, demands),
+        pair_offer=[o for o, _ in pairs],
+        pair_line=[d for _, d in pairs],
+        pair_min_order=maybe(1, 2, count),
+        pair_unit_cost=[0] * count,
+        pair_fixed_cost=[0] * count,
+        pair_setup=range(count),
+        setup_cost=[0] * count,
+        x_pair=[p for p, _ in x],
+        x_slot=[s for _, s in x],
+        terms=[
+            Term.of(
+                "surplus",
+                per_tick=rng.integers(-4, 20, count),
+                per_pair=-maybe(0, 12, count),
+                per_setup=-maybe(0, 12, count),
+            ),
+            Term.of("fill", per_line=maybe(-8, 8, demands), per_demand=maybe(-8, 8, demands)),
+        ],
+    )
