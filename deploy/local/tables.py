@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from rich.table import Table
+from rich.text import Text
 
 from deploy.sample import SignIn
 from spareline.matching.v1 import proposal_pb2, round_pb2
@@ -27,19 +28,19 @@ def matched(proposals: Sequence[proposal_pb2.Proposal], capabilities: Mapping[st
     """
     table = Table(title="What was matched", title_justify="left", expand=False)
     for heading in ("demand", "for", "what", "from", "weeks"):
-        table.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=34)
-    table.add_column("price, CNY", justify="right", no_wrap=True, min_width=12)
+        table.add_column(heading, max_width=34)
+    table.add_column("price, CNY", justify="right", no_wrap=True)
     shown = sorted(
         (found for found in proposals if found.state in _LIVE),
         key=lambda found: (-found.total_price, found.name),
     )
     for proposal in shown[:_ROWS]:
         table.add_row(
-            proposal.title,
-            ", ".join(_names(proposal, "demand")),
-            "; ".join(_amounts(proposal, capabilities)),
-            ", ".join(_names(proposal, "offer")),
-            _weeks(proposal),
+            _shortened(proposal.title),
+            _shortened(", ".join(_names(proposal, "demand"))),
+            _shortened("; ".join(_amounts(proposal, capabilities))),
+            _shortened(", ".join(_names(proposal, "offer"))),
+            _shortened(_weeks(proposal)),
             f"{Decimal(proposal.total_price) / 100:,.2f}",
         )
     if len(shown) > _ROWS:
@@ -71,6 +72,11 @@ def sign_ins(
     for person in people:
         table.add_row(person.display_name, person.email, demo_password)
     return table
+
+
+def _shortened(text: str) -> Text:
+    """A cell that gives way when the terminal is narrow: only the price is never cut."""
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def _names(proposal: proposal_pb2.Proposal, side: str) -> list[str]:
