@@ -40,9 +40,8 @@ class Answered:
 
     async def send(self) -> proposal_pb2.Proposal | DomainError:
         """Send the same request (the same request id) once more."""
-        accepts = isinstance(self.request, pb.AcceptProposalRequest)
-        stub = self.actor.matching
-        method = stub.AcceptProposal if accepts else stub.DeclineProposal
+        name = type(self.request).__name__.removesuffix("Request")
+        method = getattr(self.actor.matching, name)
         found: proposal_pb2.Proposal | DomainError = await acknowledged(
             lambda: method(self.request)
         )
@@ -152,20 +151,43 @@ class CrashMarket:
         return next(a for a in [*self.sellers, *self.buyers] if a.organization == organization)
 
     async def answer_all(self, proposals: list[proposal_pb2.Proposal]) -> None:
-        """Have every party answer every proposal at once; each third one is declined by a party.
+        """Have every party answer every proposal at once.
 
-        Each answer is sent until acknowledged, and noted.
+        Of three proposals one is accepted by all, one is declined by its last party, and of one
+        the last party asks for a tick less, to which the demander agrees. Each answer is sent until
+        acknowledged, and noted.
         """
         work = []
         for number, proposal in enumerate(proposals):
-            for index, party in enumerate(proposal.parties):
-                declines = number % 3 == 2 and index == len(proposal.parties) - 1
-                work.append(self._answer(proposal, party.organization, declines))
+            *others, last = [party.organization for party in proposal.parties]
+            if number % 3 == 1:
+                work.append(self._renegotiate(proposal, others, last))
+                continue
+            work += [self._answer(pb.AcceptProposalRequest, proposal, each) for each in others]
+            kind = pb.DeclineProposalRequest if number % 3 == 2 else pb.AcceptProposalRequest
+            work.append(self._answer(kind, proposal, last))
         await asyncio.gather(*work)
 
-    async def _answer(self, proposal: proposal_pb2.Proposal, party: str, declines: bool) -> None:
-        kind = pb.DeclineProposalRequest if declines else pb.AcceptProposalRequest
-        request = kind(name=proposal.name, party=party, request_id=str(uuid.uuid4()))
+    async def _renegotiate(
+        self, proposal: proposal_pb2.Proposal, others: list[str], last: str
+    ) -> None:
+        [index] = [i for i, p in enumerate(proposal.parties) if p.organization == last]
+        leg = next(each for each in proposal.legs if each.party_index == index)
+        wanted = proposal_pb2.CounterLeg(leg_index=0, unit_price=leg.unit_price + 1)
+        wanted.deliveries.extend(leg.deliveries)
+        if wanted.deliveries[0].quantity > 1:
+            wanted.deliveries[0].quantity -= 1
+        await self._answer(pb.CounterProposalRequest, proposal, last, legs=[wanted])
+        demander, *bystanders = others
+        await self._answer(pb.AcceptCounterRequest, proposal, demander)
+        # The counter does not concern them: they have the proposal itself to accept.
+        accept = pb.AcceptProposalRequest
+        await asyncio.gather(*(self._answer(accept, proposal, each) for each in bystanders))
+
+    async def _answer(
+        self, kind: Any, proposal: proposal_pb2.Proposal, party: str, **more: Any
+    ) -> None:
+        request = kind(name=proposal.name, party=party, request_id=str(uuid.uuid4()), **more)
         # The refusal stands in until the market has spoken; it is never read before.
         sent = Answered(self.actor(party), request, Proposal())
         sent.answer = await sent.send()
