@@ -15,8 +15,10 @@ from google.protobuf.message_factory import GetMessageClass
 
 from spareline.registry.v1 import registry_service_pb2 as reg
 from tests.e2e.access import rule
-from tests.e2e.access.cases import AS_ITSELF, CASES, NOT_SERVED, Case
+from tests.e2e.access.case import Case
+from tests.e2e.access.cases import CASES
 from tests.e2e.access.cast import CALLERS, OUTSIDERS, Voice, gather
+from tests.e2e.access.matching_cases import AS_ITSELF, NOT_SERVED
 from tests.e2e.access.scene import SECRETS, Scene, scene
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -34,7 +36,7 @@ def test_every_rpc_is_listed() -> None:
     names = [method.name for method in rule.methods()]
     assert len(set(names)) == len(names), "two services have an RPC of the same name"
     listed = {case.method for case in CASES} | set(NOT_SERVED)
-    assert listed == set(names), "give each new RPC a case in tests/e2e/access/cases.py"
+    assert listed == set(names), "give each new RPC a case in tests/e2e/access"
     assert set(CALLERS) == {"anonymous", *rule.KINDS}
 
 

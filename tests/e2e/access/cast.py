@@ -1,7 +1,6 @@
 """Every kind of caller, each with a channel to every service, called by descriptor."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -90,11 +89,9 @@ class Casting:
 
     def __init__(self, market: mm.Market) -> None:
         self.market = market
-        self._numbers = itertools.count()
         self._plain = grpc_client.channel(f"127.0.0.1:{market.registry_port}")
         self.identity: Any = identity_service_pb2_grpc.IdentityServiceStub(self._plain)
         self.voices: dict[str, Voice] = {}
-        self.key_name = ""
 
     async def close(self) -> None:
         """Close all channels."""
@@ -178,7 +175,6 @@ class Casting:
                 parent=A, api_key=organization_pb2.ApiKey(display_name="bot", scopes=["read"])
             )
         )
-        self.key_name = key.api_key.name
         await self._voice("key_a", ids.IssueTokenRequest(api_key=key.secret))
 
     async def delegate(self, registry: Any) -> str:

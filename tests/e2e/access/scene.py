@@ -29,8 +29,6 @@ class Scene:
     round: str
     what_if: str
     proposal: str
-    member: str
-    key: str
     delegation: str
 
 
@@ -82,7 +80,5 @@ async def _set(market: mm.Market, casting: Casting) -> Scene:
         round=done.name,
         what_if=what_if.name,
         proposal=proposal.name,
-        member=f"{A}/members/none",
-        key=casting.key_name,
         delegation=delegation,
     )
