@@ -11,9 +11,8 @@ from tests.e2e.access.case import Case, Make, same
 from tests.e2e.access.cast import A
 from tests.e2e.access.scene import HIDDEN, Scene
 
-_NOT_THE_PLATFORM = {
-    "platform_with": "ORGANIZATION_FORBIDDEN"
-}  # left to the owners, delegation or not
+# Left to the owners, delegation or not.
+_NOT_THE_PLATFORM = {"platform_with": "ORGANIZATION_FORBIDDEN"}
 
 
 def _stale_offer(scene: Scene) -> Message:
