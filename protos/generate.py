@@ -119,7 +119,12 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT, help="where to put the packages")
-    generate(parser.parse_args().out)
+    parser.add_argument("--describe", type=Path, help="write a descriptor set to this file instead")
+    given = parser.parse_args()
+    if given.describe:
+        describe(given.describe)
+    else:
+        generate(given.out)
 
 
 if __name__ == "__main__":
