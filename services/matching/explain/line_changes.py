@@ -9,7 +9,14 @@ from services.matching.domain import periods
 from services.matching.domain.participation import OpenLine, open_line
 from services.matching.domain.rows import line_row
 from services.matching.domain.tables import GRADES, Tables, with_row
-from services.matching.explain.steps import Change, money, percent_down, percent_up, permille
+from services.matching.explain.steps import (
+    Change,
+    percent_down,
+    percent_up,
+    permille,
+    price,
+    quantity,
+)
 from spareline.market.v1.demand_pb2 import Line
 
 ANY = "any"
@@ -37,6 +44,7 @@ class LineChanges:
         self._row = row
         self._line = tables.lines.messages[row]
         self._rest = int(tables.lines.quantity[row])
+        self._unit = tables.capabilities[self._line.capability].unit
 
     def kinds(self) -> Iterator[Kind]:
         """Every kind of change that the line leaves room for."""
@@ -54,7 +62,8 @@ class LineChanges:
             line = self._copy()
             line.limit_price = percent_up(old, percent)
             size = permille(old, line.limit_price)
-            return self._change("limit_price", money(old), money(line.limit_price), size, line)
+            texts = price(old, self._unit), price(line.limit_price, self._unit)
+            return self._change("limit_price", *texts, size, line)
 
         if old:
             yield Kind("limit_price", range(1, 201), make, ("price",))
@@ -97,7 +106,8 @@ class LineChanges:
             line = self._copy()
             line.least_quantity = max(1, percent_down(least, percent))
             size = permille(least, line.least_quantity)
-            return self._change("least_quantity", str(least), str(line.least_quantity), size, line)
+            texts = quantity(least, self._unit), quantity(line.least_quantity, self._unit)
+            return self._change("least_quantity", *texts, size, line)
 
         def less(percent: int) -> Change:
             line = self._copy()
@@ -105,7 +115,10 @@ class LineChanges:
             line.quantity -= self._rest - rest
             line.least_quantity = min(line.least_quantity, line.quantity)
             size = permille(self._line.quantity, line.quantity)
-            texts = str(self._line.quantity), str(line.quantity)
+            texts = (
+                quantity(self._line.quantity, self._unit),
+                quantity(line.quantity, self._unit),
+            )
             return self._change("quantity", *texts, size, line, rest=rest)
 
         def more(percent: int) -> Change:
@@ -113,7 +126,10 @@ class LineChanges:
             rest = percent_up(self._rest, percent)
             line.quantity += rest - self._rest
             size = permille(self._line.quantity, line.quantity)
-            texts = str(self._line.quantity), str(line.quantity)
+            texts = (
+                quantity(self._line.quantity, self._unit),
+                quantity(line.quantity, self._unit),
+            )
             return self._change("quantity", *texts, size, line, rest=rest)
 
         if least > 1:

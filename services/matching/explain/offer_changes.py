@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from services.matching.domain.eligibility import NAMES
 from services.matching.domain.tables import Tables, with_row
 from services.matching.explain.demand_changes import counterfactual
 from services.matching.explain.line_changes import Kind
-from services.matching.explain.steps import Change, money, percent_down, permille, smallest
+from services.matching.explain.steps import (
+    Change,
+    percent_down,
+    permille,
+    price,
+    quantity,
+    smallest,
+)
 from services.matching.explain.whatif import Clock, OutOfTimeError, WhatIf
+from spareline.market.v1.capability_pb2 import Unit
 from spareline.market.v1.offer_pb2 import Offer
 from spareline.matching.v1.explanation_pb2 import Counterfactual
 
@@ -39,24 +46,30 @@ def kinds(tables: Tables, row: int) -> Iterator[Kind]:
     """Every kind of change that the offer leaves room for."""
     offer = tables.offers.messages[row]
     if offer.unit_price:
-        yield _lower(tables, row, "unit_price", range(1, 51), ("price",), money)
+        yield _lower(tables, row, "unit_price", range(1, 51), ("price",), price)
     if offer.minimum_order:
-        yield _lower(tables, row, "minimum_order", range(10, 101, 10), ("size",), str)
+        yield _lower(tables, row, "minimum_order", range(10, 101, 10), ("size",), quantity)
     if offer.minimum_run:
-        yield _lower(tables, row, "minimum_run", range(10, 101, 10), (), str)
+        yield _lower(tables, row, "minimum_run", range(10, 101, 10), (), quantity)
     if offer.lead_time_periods:
         yield _sooner(tables, row)
 
 
 def _lower(
-    tables: Tables, row: int, name: str, steps: range, rules: tuple[str, ...], text: Any
+    tables: Tables,
+    row: int,
+    name: str,
+    steps: range,
+    rules: tuple[str, ...],
+    text: Callable[[int, Unit], str],
 ) -> Kind:
     old = getattr(tables.offers.messages[row], name)
+    unit = tables.capabilities[tables.offers.messages[row].capability].unit
 
     def make(percent: int) -> Change:
         new = percent_down(old, percent)
         changed = _with(tables, row, name, name, new)
-        return Change(name, "", text(old), text(new), permille(old, new), changed)
+        return Change(name, "", text(old, unit), text(new, unit), permille(old, new), changed)
 
     return Kind(name, steps, make, rules)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TypeVar
 
 from services.matching.domain.tables import Tables
+from spareline.market.v1.capability_pb2 import Unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,25 @@ def percent_down(value: int, percent: int) -> int:
 def permille(before: int, after: int) -> int:
     """The size of a change in thousandths of the value before, rounded up."""
     return -(-abs(after - before) * 1000 // max(1, abs(before)))
+
+
+def price(per_tick: int, unit: Unit) -> str:
+    """A price per tick as one writes it: of a whole unit, in the currency's main unit."""
+    amount = Decimal(per_tick) / 100 / _resolution(unit)
+    return f"{amount:.2f}" if amount == round(amount, 2) else _plain(amount)
+
+
+def quantity(ticks: int, unit: Unit) -> str:
+    """A quantity of ticks as one writes it: in the unit itself."""
+    return _plain(ticks * _resolution(unit))
+
+
+def _resolution(unit: Unit) -> Decimal:
+    return Decimal(unit.resolution or "1")
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value.normalize():f}"
 
 
 def money(minor: int) -> str:

@@ -27,6 +27,9 @@ TURNING = "production.machining.turning"
 DESIGN = "research.design"
 
 
+RESOLUTION = "0.5"  # one tick, in the unit of every capability here
+
+
 def week(ahead: int) -> str:
     """The ISO week so many periods from now."""
     return periods.name(NOW + ahead)
@@ -47,7 +50,7 @@ def policy(**changed: object) -> Policy:
 def capability(code: str, unit: str = "machine_hour", *, ships: bool = True) -> Capability:
     made = Capability(name=f"capabilities/{code}", code=code, ships=ships)
     made.unit.code = unit
-    made.unit.resolution = "0.5"
+    made.unit.resolution = RESOLUTION
     kinds = AttributeSchema
     made.attributes.add(key="axes", type=kinds.TYPE_INTEGER, rule=kinds.RULE_AT_LEAST)
     made.attributes.add(key="tolerance", type=kinds.TYPE_INTEGER, rule=kinds.RULE_AT_MOST)

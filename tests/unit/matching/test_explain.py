@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 from google.protobuf.json_format import MessageToDict
@@ -50,10 +51,10 @@ def test_a_price_too_low_is_told_in_steps_of_a_hundredth() -> None:
     (funnel,) = found.funnels
     assert (funnel.considered, funnel.eligible) == (1, 0)
     assert [(s.rule, s.count, s.alone) for s in funnel.steps] == [("price", 1, 1)]
-    assert wanted(found, "limit_price") == ("2.00", "2.04", 20)  # 2.02 is too little
+    assert wanted(found, "limit_price") == ("4.00", "4.08", 20)  # 2.02 is too little
     offer = explained(book)["a/offers/m"]
     assert offer.outcome == "all_ineligible"
-    assert wanted(offer, "unit_price") == ("2.03", "1.98", 25)
+    assert wanted(offer, "unit_price") == ("4.06", "3.96", 25)
 
 
 def test_window_standards_partners_and_radius() -> None:
@@ -65,7 +66,7 @@ def test_window_standards_partners_and_radius() -> None:
     found = explained(books.book([books.offer("a/m")], [books.demand("b/n", line)]))["b/demands/n"]
     assert wanted(found, "standards") == ("ISO 9001", "", 1)
     least = books.book([books.offer("a/m", minimum_order=55)], [books.demand("b/n")])
-    assert wanted(explained(least)["b/demands/n"], "quantity") == ("40", "56", 400)
+    assert wanted(explained(least)["b/demands/n"], "quantity") == ("20", "28", 400)
     split = [books.offer(f"{firm}/m", capacity={1: 20}) for firm in "acd"]
     found = explained(books.book(split, [books.demand("b/n")]))["b/demands/n"]
     assert wanted(found, "max_partners") == ("1", "2", 1)
@@ -116,10 +117,10 @@ def test_an_idle_offer_learns_what_keeps_customers_away() -> None:
     offer = books.offer("a/m", minimum_run=100, minimum_order=0)
     found = explained(books.book([offer], [books.demand("b/n")]))["a/offers/m"]
     assert found.outcome == "below_minimum_run"
-    assert wanted(found, "minimum_run") == ("100", "40", 600)
+    assert wanted(found, "minimum_run") == ("50", "20", 600)
     offer = books.offer("a/m", minimum_order=60)
     found = explained(books.book([offer], [books.demand("b/n")]))["a/offers/m"]
-    assert wanted(found, "minimum_order") == ("60", "36", 400)
+    assert wanted(found, "minimum_order") == ("30", "18", 400)
     slow = books.offer("a/m", lead_time_periods=4)
     found = explained(books.book([slow], [books.demand("b/n")]))["a/offers/m"]
     assert wanted(found, "lead_time") == ("4", "1", 3)
@@ -158,24 +159,33 @@ def test_explanations_cover_all_and_name_no_other_organization(seed: int) -> Non
             ]
 
 
+def per_tick(price: str) -> int:
+    """A price as its owner writes it, of a whole unit, in fen per tick."""
+    return int(Decimal(price) * 100 * Decimal(books.RESOLUTION))
+
+
+def in_ticks(quantity: str) -> int:
+    return int(Decimal(quantity) / Decimal(books.RESOLUTION))
+
+
 def applied(posting: Demand | Offer, found: Counterfactual) -> Demand | Offer:
     """The posting with a counterfactual taken at its word."""
     changed = type(posting)()
     changed.CopyFrom(posting)  # type: ignore[arg-type]
     if isinstance(changed, Offer):
         if found.field == "unit_price":
-            changed.unit_price = round(float(found.to) * 100)
+            changed.unit_price = per_tick(found.to)
         elif found.field == "lead_time":
             changed.lead_time_periods = int(found.to)
         else:
-            setattr(changed, found.field, int(found.to))
+            setattr(changed, found.field, in_ticks(found.to))
         return changed
     if found.field == "budget":
         changed.budget = round(float(found.to) * 100)
         return changed
     line = next(each for each in changed.lines if each.id == found.line)
     if found.field == "limit_price":
-        line.limit_price = round(float(found.to) * 100)
+        line.limit_price = per_tick(found.to)
     elif found.field.startswith("window_"):
         setattr(line.window, found.field.removeprefix("window_"), found.to)
     elif found.field == "max_partners":
@@ -185,11 +195,11 @@ def applied(posting: Demand | Offer, found: Counterfactual) -> Demand | Offer:
     elif found.field == "radius":
         line.reach.radius_km = 0 if found.to == "any" else int(found.to)
     elif found.field == "quantity":
-        line.quantity = int(found.to)
+        line.quantity = in_ticks(found.to)
         line.least_quantity = min(line.least_quantity, line.quantity)
     else:
         assert found.field == "least_quantity", found
-        line.least_quantity = int(found.to)
+        line.least_quantity = in_ticks(found.to)
     return changed
 
 
