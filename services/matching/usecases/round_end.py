@@ -109,9 +109,9 @@ class RoundEnd:
         accounts.update({org: each.account for org, each in taken_off.items()})
         won = [p.proposal for p in made if p.proposal.state != Proposal.STATE_FAILED]
         counted = await self._memory.counted.among([d.name for d in inputs.book.demands])
-        update = await asyncio.to_thread(
-            fairness.updated, accounts, inputs.book.demands, won, counted
-        )
+        # A round in which nobody won anything passed nobody over, so nobody has waited for it.
+        present = inputs.book.demands if won else ()
+        update = await asyncio.to_thread(fairness.updated, accounts, present, won, counted)
         changed = {
             org: Fared(account, name, taken_off[org].broken if org in taken_off else ())
             for org, account in update.accounts.items()

@@ -27,7 +27,8 @@ class Standing(IntEnum):
     STRANGER = 0
     PROPOSED = 1
     CONFIRMED = 2
-    OWN = 3
+    OPERATOR = 3
+    OWN = 4
 
 
 _LEAST_STANDING = {

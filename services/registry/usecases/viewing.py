@@ -37,7 +37,7 @@ class Viewer:
 
     @property
     def privileged(self) -> bool:
-        """Whether the reader is a service or an operator, who read all."""
+        """Whether the reader is a service, who reads all, or an operator, who sees all postings."""
         return self.principal.role in ("service", "operator")
 
     async def acts_for(self, organization: str) -> bool:
@@ -51,8 +51,10 @@ class Viewer:
 
     async def standing(self, document: Document) -> Standing:
         """Return how close the reader is to a posting, by its owner and by the claims on it."""
-        if self.privileged or await self.acts_for(document["organization"]):
+        if self.principal.role == "service" or await self.acts_for(document["organization"]):
             return Standing.OWN
+        if self.principal.role == "operator":
+            return Standing.OPERATOR  # all but what nobody reads, such as a limit price
         closest = Standing.STRANGER
         for party, committed in _parties(document).items():
             if await self.acts_for(party):
