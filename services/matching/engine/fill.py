@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -279,8 +280,9 @@ def _merge(plan: Plan, part: Plan) -> None:
 def _grouped(keys: IntArray, count: int) -> list[list[int]]:
     """Rows of each key, in rising order."""
     order = np.argsort(keys, kind="stable")
-    cuts = np.searchsorted(keys[order], np.arange(1, max(count, 1)))
-    return [rows.tolist() for rows in np.split(order, cuts)][:count]
+    cuts = np.searchsorted(keys[order], np.arange(count + 1)).tolist()
+    rows = order.tolist()
+    return [rows[first:last] for first, last in pairwise(cuts)]
 
 
 def _lines_in_order(market: Market) -> list[list[int]]:

@@ -28,6 +28,8 @@ Mask = npt.NDArray[np.bool_]
 SMALLEST = 300
 FIRST_SIZE = 300
 LARGEST_SIZE = 2500
+# A demand that misses less than this (in the objective's unit) is where it should be.
+LEAST_REGRET = 0.5
 # Deterministic time of one neighbourhood, and what building its model counts for.
 WORK_EACH = 0.1
 WORK_TO_BUILD = 0.002
@@ -35,15 +37,28 @@ WORK_PER_VARIABLE = 5e-7  # of the whole, which is looked over once
 
 
 class Neighbourhoods:
-    """A walk over neighbourhoods of one component from a feasible assignment."""
+    """A walk over neighbourhoods of one component from a feasible assignment.
 
-    def __init__(self, market: Market, quantity: IntArray, seed: int) -> None:
+    Where ``regret[D]`` is given, the first round begins with the demands that miss most.
+    """
+
+    def __init__(
+        self,
+        market: Market,
+        quantity: IntArray,
+        seed: int,
+        regret: npt.NDArray[np.float64] | None = None,
+    ) -> None:
         self._market, self._of = market, indices(market)
         self._random = np.random.default_rng(seed)
         self._size = float(FIRST_SIZE)
         self._scarce = contested_slots(market, self._of)
         self._weight = np.bincount(self._of.x_demand, minlength=market.demands)
         self._queue: list[int] = []
+        if regret is not None:
+            # Taken from the end. Tiny differences are rounding and must not set the order.
+            order = np.argsort(np.round(regret, 3), kind="stable").tolist()
+            self._queue = [d for d in order if self._weight[d] and regret[d] > LEAST_REGRET]
         self.quantity = quantity.copy()
         self.value = value(market, quantity)
         self.cut_short = False

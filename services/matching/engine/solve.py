@@ -20,6 +20,7 @@ from services.matching.engine.market import Market
 from services.matching.engine.neighbourhood import SMALLEST, Neighbourhoods
 from services.matching.engine.objective import value, value_by_term
 from services.matching.engine.prices import Prices, relaxation_prices
+from services.matching.engine.regret import regrets
 from services.matching.engine.repair import repaired
 from services.matching.engine.result import (
     Certificate,
@@ -109,20 +110,21 @@ def _start(part: Part, options: Options, board: Board) -> _Start:
 def _from_flow(
     network: Transport, part: Part, flow: tuple[Prices, IntArray], goal: int, end: float
 ) -> IntArray | None:
-    """The best of the relaxation's flow, the sweep, and flows with better slopes, repaired."""
+    """The best of the relaxation's flow, flows with better slopes, repaired, and the sweep."""
     market, (prices, quantity) = part.market, flow
     best: IntArray | None = repaired(market, quantity, prices.slot)
     if value(market, _sure(best)) >= goal:
         return best
-    best = _best(part, best, greedy(market, prices.slot))
     idle = 0
     for following in sloped(network, market, quantity, end):
         answer = _best(part, best, repaired(market, following, prices.slot))
         idle = idle + 1 if answer is best else 0
         best = answer
-        if value(market, _sure(best)) >= goal or idle == MOST_IDLE_FLOWS:
+        if value(market, _sure(best)) >= goal:
+            return best
+        if idle == MOST_IDLE_FLOWS:
             break
-    return best
+    return _best(part, best, greedy(market, prices.slot))
 
 
 def _sure(quantity: IntArray | None) -> IntArray:
@@ -233,7 +235,8 @@ def _improve(
         board.better(index, walk.value)
         return found
 
-    walk = Neighbourhoods(part.market, start.quantity, limits.seed)
+    regret = regrets(part.market, start.prices, start.quantity)
+    walk = Neighbourhoods(part.market, start.quantity, limits.seed, regret)
     walk.run(half, run, _goal(start.bound, limits.gap))
     board.better(index, walk.value)
     rest = max(limits.seconds - (board.seconds() - began), 0.01)
