@@ -74,10 +74,13 @@ def _promising(whatif: WhatIf, row: int, kind: Kind) -> bool:
 def _smallest_of_line(
     whatif: WhatIf, demand: int, row: int, kind: Kind, clock: Clock
 ) -> Change | None:
+    # In a large book even looking for new pairs takes long, a thousand times over.
+    clock.check()
     # Where no price or quantity changes, only new pairs or new periods can make a difference.
     by_pairs = kind.field not in (*_ALTERS_VALUE, "max_partners")
 
     def confirmed(change: Change) -> bool:
+        clock.check()
         if by_pairs and not whatif.changes_pairs(change.tables, [row]):
             return False
         return whatif.demand_served(change.tables, [row], demand, clock)

@@ -44,6 +44,15 @@ class Clock:
         """Seconds left; not above 0 when it has run out."""
         return self.deadline - time.monotonic()
 
+    def check(self) -> None:
+        """Do nothing while there is time left.
+
+        Raises:
+            OutOfTimeError: the clock has run out.
+        """
+        if self.left <= 0:
+            raise OutOfTimeError
+
     def share(self, parts: int) -> Clock:
         """A clock for one of so many parts; what is not used stays for the others."""
         return Clock(min(self.deadline, time.monotonic() + max(0.0, self.left) / max(1, parts)))
@@ -66,6 +75,7 @@ class WhatIf:
         Raises:
             OutOfTimeError: the clock has run out.
         """
+        clock.check()
         pairs = self._pairs_of_lines(tables, lines)
         part = component_of(self._market(tables, pairs, np.array([demand])), demand)
         quantity = self._better(part, clock)
@@ -83,6 +93,7 @@ class WhatIf:
         Raises:
             OutOfTimeError: the clock has run out.
         """
+        clock.check()
         pairs = self._pairs_of_offer(tables, offer)
         customers = np.unique(tables.lines.demand[pairs.line[pairs.offer == offer]])
         market = self._market(tables, pairs, customers)
@@ -109,8 +120,7 @@ class WhatIf:
 
     def _better(self, part: Part, clock: Clock) -> IntArray | None:
         """A part's assignment that beats the round's there, if one is found."""
-        if clock.left <= 0:
-            raise OutOfTimeError
+        clock.check()
         before = int(self.solution.demand_value[part.demands].sum())
         limit = max(0.05, min(MOST_SECONDS, clock.left))
         options = Options(seed=self.seed, time_limit_seconds=limit, deterministic_limit=WORK)
