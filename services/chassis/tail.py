@@ -5,6 +5,7 @@ nothing on the server: so any number of copies of a service can each see all eve
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -18,6 +19,7 @@ from services.chassis import logs
 _BATCH = 500
 _WAIT_SECONDS = 5.0
 _INACTIVE_SECONDS = 60.0
+_FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
 # Called with (sequence, subject, payload) of each event, in the order of the stream.
@@ -41,12 +43,15 @@ class Tail:
 
     async def run(self) -> None:
         """Follow for ever; when the server was away, go on after the last event seen."""
-        pause = 0.2
+        pause = _FIRST_PAUSE_SECONDS
         while True:
+            begun = time.monotonic()
             try:
                 await self._follow()
             except (nats.errors.Error, TimeoutError) as error:
                 _log.warning("the tail is cut", subject=self._subject, error=type(error).__name__)
+            if time.monotonic() - begun > _LONGEST_PAUSE_SECONDS:
+                pause = _FIRST_PAUSE_SECONDS  # it went well for a while
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 

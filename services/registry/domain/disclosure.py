@@ -100,6 +100,13 @@ def public_groups(disclosure: Disclosure) -> list[str]:
     return [group for group in GROUPS if getattr(disclosure, group) == PUBLIC]
 
 
+def _least_standing(group: str, level: int) -> Standing:
+    # Who runs the market knows who takes part in it, though not what they keep sealed.
+    if group == "identity":
+        return min(_LEAST_STANDING[level], Standing.OPERATOR)
+    return _LEAST_STANDING[level]
+
+
 def view(posting: Offer | Demand, standing: Standing) -> View:
     """Decide what a reader of that standing may read."""
     fields = _fields(posting)
@@ -107,7 +114,7 @@ def view(posting: Offer | Demand, standing: Standing) -> View:
     disclosed: list[str] = []
     for group in GROUPS:
         level = getattr(posting.disclosure, group) or NEVER  # never stored unset: be strict
-        if standing < _LEAST_STANDING[level]:
+        if standing < _least_standing(group, level):
             hidden.append(group)
         elif level != PUBLIC:
             disclosed += [path for path in fields[group] if _is_set(posting, path.split("."))]

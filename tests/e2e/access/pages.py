@@ -65,7 +65,7 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("GET", "/demands/{demand}/edit"): _A_ONLY,
     ("POST", "/demands/{demand}/edit"): Expected(400, 400, ABSENT, ABSENT, form=_SENT),
     ("POST", "/demands/{demand}/withdraw"): Expected(303, FORBIDDEN, ABSENT, ABSENT),
-    ("GET", "/why/{kind:offers|demands}/{posting}"): _OWN,
+    ("GET", "/why/{kind:offers|demands}/{posting}"): Expected(200, 200, ABSENT, ABSENT),
     ("GET", "/proposals"): _OWN,
     ("GET", "/proposals/{round}/{proposal}"): Expected(200, 200, FORBIDDEN, FORBIDDEN),
     ("POST", "/proposals/{round}/{proposal}/accept"): Expected(

@@ -88,16 +88,31 @@ async def nothing_held_twice(market: CrashMarket) -> None:
         lambda: market.operator.ledger.CheckLedger(ledgers.CheckLedgerRequest())
     )
     assert list(checked.breaches) == []
+    drawn, postings = await _at_one_moment(market)
+    for name, posting in postings.items():
+        for cell, limit, used in _balances(posting):
+            assert used == drawn[name, cell], f"{name} {cell}: {used} against {drawn[name, cell]}"
+            assert used <= limit, f"{name} {cell}: {used} of {limit}"
+
+
+async def _at_one_moment(
+    market: CrashMarket,
+) -> tuple[Counter[tuple[str, str]], dict[str, offer_pb2.Offer | demand_pb2.Demand]]:
+    """What the claims draw, and the postings: read while no repair round moved anything."""
+    while True:
+        drawn = await _drawn(market)
+        postings = {name: await read(market, name) for name in market.posted}
+        if await _drawn(market) == drawn:
+            return drawn, postings
+
+
+async def _drawn(market: CrashMarket) -> Counter[tuple[str, str]]:
     drawn: Counter[tuple[str, str]] = Counter()
     for claim in await _claims(market):
         for leg in claim.legs:
             drawn[leg.offer, leg.period] += leg.quantity
             drawn[claim.demand, leg.line] += leg.quantity
-    for name in market.posted:
-        posting = await read(market, name)
-        for cell, limit, used in _balances(posting):
-            assert used == drawn[name, cell], f"{name} {cell}: {used} against {drawn[name, cell]}"
-            assert used <= limit, f"{name} {cell}: {used} of {limit}"
+    return drawn
 
 
 def _balances(posting: offer_pb2.Offer | demand_pb2.Demand) -> list[tuple[str, int, int]]:
@@ -109,8 +124,8 @@ def _balances(posting: offer_pb2.Offer | demand_pb2.Demand) -> list[tuple[str, i
 
 
 async def read(market: CrashMarket, name: str) -> offer_pb2.Offer | demand_pb2.Demand:
-    """Read a posting as the operator."""
-    registry = market.operator.registry
+    """Read a posting as its owner, who sees all of it."""
+    registry = market.owner(name).registry
     if "/offers/" in name:
         offer: offer_pb2.Offer = await granted(
             lambda: registry.GetOffer(reg.GetOfferRequest(name=name))

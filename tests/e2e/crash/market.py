@@ -69,6 +69,14 @@ class CrashMarket:
     answered: list[Answered] = field(default_factory=list)
     some_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def owner(self, name: str) -> mm.Actor:
+        """Who posted what bears this name."""
+        return next(
+            actor
+            for actor in (*self.sellers, *self.buyers)
+            if name.startswith(f"{actor.organization}/")
+        )
+
     async def kill(self, name: str) -> "Killed":
         """End a process with kill -9; the answer waits until it serves again."""
         return Killed(self.stack, name, await self.stack.kill(name))
