@@ -25,8 +25,8 @@ help: ## Show this list
 run: local-ready ## Start the whole market on this machine (Ctrl-C ends it)
 	@exec $(PY) -m deploy.local run $(ARGS)
 
-test: dev-ready ## Run all tests (ARGS='-k words' picks some)
-	@$(PYTEST) $(ARGS)
+test: dev-ready ## Run all tests, two files at a time (ARGS='-k words' picks some)
+	@$(PYTEST) -n 2 --dist loadfile $(ARGS)
 
 setup: dev-ready ## Install everything into .venv and generate the code of protos/
 

@@ -100,7 +100,7 @@ def public_groups(disclosure: Disclosure) -> list[str]:
     return [group for group in GROUPS if getattr(disclosure, group) == PUBLIC]
 
 
-def _least_standing(group: str, level: int) -> Standing:
+def _least_standing(group: str, level: "DisclosureLevel.ValueType") -> Standing:
     # Who runs the market knows who takes part in it, though not what they keep sealed.
     if group == "identity":
         return min(_LEAST_STANDING[level], Standing.OPERATOR)
