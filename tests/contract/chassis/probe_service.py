@@ -73,7 +73,7 @@ def service_descriptor(
     package: str, methods: Mapping[str, tuple[bool, bool, options_pb2.Access | None]]
 ) -> Any:
     """Return the descriptor of a probe service with other methods."""
-    pool: Any = descriptor_pool.Default()  # type: ignore[no-untyped-call]
+    pool: Any = descriptor_pool.Default()
     file = _file(package, methods)
     pool.Add(file)
     return pool.FindServiceByName(f"{package}.ProbeService")
