@@ -37,6 +37,7 @@ _SELDOM_SECONDS = 10.0
 class _Options:
     weeks: int
     radius_miles: float
+    per_request: int
     emergency: Policy
     artifacts: Path
     own_stack: bool
@@ -68,19 +69,18 @@ def main(
     per_shipment: Annotated[int, typer.Option(min=0, help="Penalty of a shipment, in fen.")] = 0,
     round_seconds: Annotated[
         int, typer.Option(min=1, max=600, help="Longest time to solve a week.")
-    ] = 60,
+    ] = 30,
     artifacts: Annotated[Path, typer.Option(help="Where the results go.")] = Path("artifacts"),
 ) -> None:
     """Replay real donations and requests week by week, and compare with published strategies."""
     emergency = policy.emergency(
-        fill_per_demand=per_request,
         per_item_mile=per_item_mile,
         per_shipment=per_shipment,
         seconds=round_seconds,
     )
     password = os.environ.get("SPARELINE_OPERATOR_PASSWORD") or _kept_password(var)
     access = Access(registry, matching, operator_email, password)
-    options = _Options(weeks, radius_miles, emergency, artifacts, own_stack, access)
+    options = _Options(weeks, radius_miles, per_request, emergency, artifacts, own_stack, access)
     console = Console(highlight=False)
     try:
         asyncio.run(_run(console, options))
@@ -128,7 +128,7 @@ async def _run(console: Console, options: _Options) -> None:
         places = await asyncio.to_thread(sites, data.distances)
         console.print(results.residual_line(places.residual))
         tell = status.update if console.is_terminal else _Seldom(console)
-        replay = Replay(market, data, places, options.radius_miles, tell)
+        replay = Replay(market, data, places, options.radius_miles, options.per_request, tell)
         result = await replay.run(
             options.emergency,
             weeks,
@@ -170,7 +170,7 @@ def _settings(options: _Options) -> dict[str, Any]:
     return {
         "weeks": options.weeks if options.weeks < _ALL_WEEKS else "all",
         "radius_miles": options.radius_miles,
-        "fill_per_demand": emergency.fill_per_demand,
+        "worth_of_a_request": options.per_request,
         "locality_per_tick_1000km": emergency.locality_per_tick_1000km,
         "partner_penalty": emergency.partner_penalty,
         "time_limit_seconds": emergency.time_limit.seconds,

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from benchmarks.ppe.data import Week
-from benchmarks.ppe.posting import Stock
+from benchmarks.ppe.posting import LINE, Stock
 from benchmarks.ppe.published import DECISION
 from spareline.matching.v1.proposal_pb2 import Proposal
 
@@ -25,12 +25,12 @@ def decided(
 ) -> list[Decision]:
     """The shipments of a week's confirmed proposals, taken off the stocks.
 
-    ``stocks`` by the offer's name; ``requests`` by the row that the demand's id ends with.
+    ``stocks`` by the offer's name; ``requests`` by the row that the line's id ends with.
     """
     found: list[Decision] = []
     for proposal in proposals:
-        request = requests.loc[int(proposal.demand.rpartition("/r")[2])]
         for leg in proposal.legs:
+            request = requests.loc[int(leg.line.removeprefix(LINE))]
             stock = stocks[leg.offer]
             for delivery in leg.deliveries:
                 stock.left -= delivery.quantity

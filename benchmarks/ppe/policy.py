@@ -1,7 +1,8 @@
 """The emergency policy: serve as many requests as wholly as possible, near the donors.
 
-A request served whole earns the same whatever its size, and a part earns its share: that is what
-the package's fill rate counts. Each item pays a price per kilometre, and each shipment a penalty.
+What is served earns its limit price, which the replay sets so that a request served whole is worth
+the same whatever its size: that is what the package's fill rate counts. Each item pays a price per
+kilometre, and each shipment a penalty.
 """
 
 from __future__ import annotations
@@ -21,14 +22,12 @@ _ID: Final = "emergency"
 KM_PER_MILE: Final = 1.609344
 
 
-def emergency(
-    *, fill_per_demand: int, per_item_mile: int, per_shipment: int, seconds: int
-) -> Policy:
-    """The policy. Money in fen: for a request served whole, per item and mile, per shipment."""
+def emergency(*, per_item_mile: int, per_shipment: int, seconds: int) -> Policy:
+    """The policy. Money in fen: per item and mile, and per shipment."""
     return Policy(
         name=NAME,
         display_name="Emergency: most requests served, nearest first",
-        fill_per_demand=fill_per_demand,
+        fill_permille=1000,
         locality_per_tick_1000km=round(per_item_mile * 1000 / KM_PER_MILE),
         partner_penalty=per_shipment,
         price_rule=Policy.PRICE_RULE_OFFER,

@@ -17,7 +17,7 @@ import pandas as pd
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.latlng_pb2 import LatLng
 
-from benchmarks.ppe.data import Sites
+from benchmarks.ppe.data import Sites, Week
 from benchmarks.ppe.market import REGION, Market, all_of
 from spareline.market.v1.demand_pb2 import Demand, Line, Sourcing, Window
 from spareline.market.v1.offer_pb2 import Offer, PeriodQuantity, Reach
@@ -28,7 +28,9 @@ _BELOW: Final = "production.protective-equipment"
 _BATCH: Final = 500
 LARGEST_QUANTITY: Final = 1_000_000_000
 """Requests of more are obvious errors of the data; the contract takes no more anyway."""
-LINE: Final = "need"
+LINE: Final = "r"
+"""A line's id is this and the label of the request's row in the data."""
+_MOST_LINES: Final = 12
 _MOST_PARTNERS: Final = 50
 _KEPT_DAYS: Final = 7
 
@@ -72,11 +74,18 @@ class Poster:
     """Posts for the donors and recipients; remembers who is there already."""
 
     def __init__(
-        self, market: Market, sites: Sites, codes: dict[str, str], radius_miles: float
+        self,
+        market: Market,
+        sites: Sites,
+        codes: dict[str, str],
+        radius_miles: float,
+        worth: int,
     ) -> None:
+        """``worth`` is that of a request served whole, in fen."""
         self._market = market
         self._sites = sites
         self._codes = codes
+        self._worth = worth
         self._radius_km = round(radius_miles * 1.609344)
         self._there: set[str] = set()
         # Past enough not to meet the market of today, recent enough not to expire under our hands.
@@ -138,30 +147,38 @@ class Poster:
         _require_taken(await self._market.platform.registry.ImportOffers(_offers(offers)), offers)
         return stocks
 
-    async def ask(self, rows: pd.DataFrame, period: str) -> None:
-        """Post requests: any part is welcome, the rest stays open."""
-        demands = [
-            Demand(
-                name=f"{self.organization(rec)}/demands/r{row}",
-                title=ppe,
-                lines=[
-                    Line(
-                        id=LINE,
-                        capability=self._codes[ppe],
-                        quantity=min(int(quantity), LARGEST_QUANTITY),
-                        least_quantity=1,
-                        window=Window(earliest=period, latest=self._latest),
-                        sourcing=Sourcing(max_partners=_MOST_PARTNERS),
-                        reach=Reach(radius_km=self._radius_km),
-                    )
-                ],
-            )
-            for row, rec, ppe, quantity in zip(
-                rows.index, rows["rec_id"], rows["ppe"], rows["qty"], strict=True
-            )
-        ]
+    async def ask(self, rows: pd.DataFrame, week: Week) -> int:
+        """Post requests, a demand per recipient with a line per item; returns how many demands.
+
+        Any part of a line is welcome, and the rest of it stays open.
+        """
+        demands: list[Demand] = []
+        for rec, own in rows.groupby("rec_id"):
+            lines = [
+                self._line(int(row), ppe, int(quantity), week.period)
+                for row, ppe, quantity in zip(own.index, own["ppe"], own["qty"], strict=True)
+            ]
+            for start in range(0, len(lines), _MOST_LINES):
+                name = f"{self.organization(str(rec))}/demands/w{week.number}-{start}"
+                part = lines[start : start + _MOST_LINES]
+                demands.append(Demand(name=name, title="Protective equipment", lines=part))
         answer = await self._market.platform.registry.ImportDemands(_demands(demands))
         _require_taken(answer, demands)
+        return len(demands)
+
+    def _line(self, row: int, ppe: str, quantity: int, period: str) -> Line:
+        wanted = min(quantity, LARGEST_QUANTITY)
+        return Line(
+            id=f"{LINE}{row}",
+            capability=self._codes[ppe],
+            quantity=wanted,
+            least_quantity=1,
+            window=Window(earliest=period, latest=self._latest),
+            # Served whole, every line is worth the same: an item is worth its part of that.
+            limit_price=self._worth // wanted,
+            sourcing=Sourcing(max_partners=_MOST_PARTNERS),
+            reach=Reach(radius_km=self._radius_km),
+        )
 
     async def carry_over(
         self, stocks: Sequence[Stock], period: str, done: Callable[[], object]

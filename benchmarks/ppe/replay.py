@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -65,6 +66,7 @@ class Replay:
         data: Data,
         sites: Sites,
         radius_miles: float,
+        worth: int,
         tell: Tell,
         seed: int = 1,
     ) -> None:
@@ -72,6 +74,7 @@ class Replay:
         self._data = data
         self._sites = sites
         self._radius = radius_miles
+        self._worth = worth
         self._tell = tell
         self._seed = seed
         self._stocks: dict[str, Stock] = {}
@@ -90,7 +93,7 @@ class Replay:
         operator = self._market.operator
         kinds = sorted({*self._data.donors["ppe"], *self._data.recipients["ppe"]})
         codes = await capabilities(self._market, kinds)
-        self._poster = Poster(self._market, self._sites, codes, self._radius)
+        self._poster = Poster(self._market, self._sites, codes, self._radius, self._worth)
         before = await policy.active(operator)
         await policy.put(operator, emergency)
         # Else a round of the market's own policy would start whenever the book has been quiet.
@@ -142,10 +145,10 @@ class Replay:
         if len(donations):
             stocks = await self._poster.donate(donations, week.period)
             self._stocks |= {stock.name: stock for stock in stocks}
+        demands = before.demands
         if len(requests):
-            await self._poster.ask(requests, week.period)
-        offers, demands = before.offers + len(donations), before.demands + len(requests)
-        await clearing.taken_in(self._market, offers, demands, tell)
+            demands += await self._poster.ask(requests, week)
+        await clearing.taken_in(self._market, before.offers + len(donations), demands, tell)
 
     async def _accept(
         self, round_name: str, week: Week, tell: Tell, result: WeekResult
@@ -155,7 +158,10 @@ class Replay:
         if len(own) < len(found):
             tell(f"leaving {len(found) - len(own)} proposals of others alone")
         result.proposals = len(own)
-        answered = await clearing.accept(self._market, own, _Count(tell, "accepting", len(own)))
+        # Shipments of one donation stand beside each other in the list; spread, they do not wait
+        # for each other at its ledger.
+        spread = random.Random(week.number).sample(own, len(own))
+        answered = await clearing.accept(self._market, spread, _Count(tell, "accepting", len(own)))
         await clearing.confirmed(self._market, round_name, answered)
         return decided(own, self._stocks, self._data.recipients, week)
 

@@ -71,9 +71,12 @@ def test_the_same_decisions_count_the_same(name: str) -> None:
             open_donors.loc[offer, "qty"] -= qty
             open_recipients.loc[demand, "qty"] -= qty
             delivery = Delivery(period=week.period, quantity=int(qty))
-            leg = Leg(offer=f"organizations/{don}/offers/d{offer}", deliveries=[delivery])
-            name_ = f"organizations/{rec}/demands/r{demand}"
-            proposals.append(Proposal(demand=name_, legs=[leg]))
+            leg = Leg(
+                offer=f"organizations/{don}/offers/d{offer}",
+                line=f"r{demand}",
+                deliveries=[delivery],
+            )
+            proposals.append(Proposal(legs=[leg]))
         rows += decided(proposals, stocks, RECIPIENTS, week)
     ours = published.metrics_of(name, DATA, as_frame(rows, DISTANCES))
     assert ours == theirs
