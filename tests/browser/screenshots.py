@@ -15,6 +15,7 @@ from tests.browser.chromium import Visitor, visitor
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 OPERATOR = "operator@spareline.example"
+UNMATCHED = ("rossi@rossi-packaging.example", "li@xinghe.example", "wang@haijing.example")
 FIRMS = {"zh": "wang@haijing.example", "en": "schmidt@schmidt-zerspanung.example"}
 
 
@@ -31,15 +32,15 @@ async def _first(person: Visitor, listing: str, link: str) -> str:
     return found
 
 
-async def _helpful(person: Visitor, round_: str) -> str:
-    """Return the first explanation of the round that knows a change which would have helped."""
-    await person.open(round_)
+async def _helpful(person: Visitor) -> str | None:
+    """Return an explanation of the latest round with a change that would have helped, if any."""
+    await person.open(await _first(person, "/rounds", "ul.list a.row"))
     links = await person.page.locator("a[href^='/why']").all()
     for link in [await one.get_attribute("href") or "" for one in links]:
         await person.open(link)
         if await person.page.locator(".changes li").count():
             return link
-    raise LookupError(f"{round_} has no explanation with a change that would have helped")
+    return None
 
 
 async def _pictures(stack: Stack, browser: Browser) -> None:
@@ -59,8 +60,21 @@ async def _pictures(stack: Stack, browser: Browser) -> None:
             else:
                 proposal = await _first(firm, "/proposals", "ul.list a.row")
                 await _shoot(firm, proposal, "proposal-en")
-                round_ = await _first(firm, "/rounds", "ul.list a.row")
-                await _shoot(firm, await _helpful(firm, round_), "why-en")
+
+
+async def _why(stack: Stack, browser: Browser) -> None:
+    """Take the picture of an explanation that knows what would have helped."""
+    for firm in UNMATCHED:
+        async with visitor(
+            browser, stack.gateway_url, language="en", size="desktop", who="why"
+        ) as reader:
+            await steps.sign_in(reader, firm, stack.credentials.demo_password)
+            if await reader.page.locator("button[value=en]").count():
+                await reader.press("button[value=en]")
+            if found := await _helpful(reader):
+                await _shoot(reader, found, "why-en")
+                return
+    raise LookupError("no explanation in the sample knows a change that would have helped")
 
 
 async def take() -> None:
@@ -77,6 +91,7 @@ async def take() -> None:
                 lambda *_: None,
             )
             await _pictures(stack, browser)
+            await _why(stack, browser)
     for picture in sorted(PICTURES.glob("*.png")):
         print(picture.name)
 
