@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.ppe import policy, results
+from benchmarks.ppe.beside import give_way
 from benchmarks.ppe.clearing import ReplayFailed
 from benchmarks.ppe.data import Data, load, sites
 from benchmarks.ppe.decisions import as_frame
@@ -119,9 +120,8 @@ async def _run(console: Console, options: _Options) -> None:
         weeks = list(data.weeks())[: options.weeks]
         if options.weeks < _ALL_WEEKS:
             data = data.until(options.weeks)
-        # Fresh processes, not forks: gRPC's threads do not survive a fork. They give way to the
-        # replay, which is what is timed.
-        pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=os.nice, initargs=(10,))
+        # A fresh process, not a fork: gRPC's threads do not survive a fork.
+        pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=give_way)
         exits.callback(pool.shutdown, wait=False, cancel_futures=True)
         published = [pool.submit(run_strategy_on_file, name, options.weeks) for name in STRATEGIES]
         status.update("recovering coordinates from the distances")
