@@ -4,9 +4,11 @@ Every query is an equality and a bounded range on one index; what else is asked 
 by the store on the documents of that range.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 from services.chassis.aggregates import Aggregates, Document
 from services.chassis.mongo import Collection
@@ -58,6 +60,18 @@ class Postings(Aggregates):
         """``notify`` is called after each write that carries events."""
         super().__init__(collection, notify)
         self.numbers = numbers
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def turn(self, name: str) -> asyncio.Lock:
+        """Return the lock by which writers of this process take turns at one document.
+
+        Nothing is right because of it: compare-and-set sees to that. It only spares the lost
+        races when many proposals want the same offer at once.
+        """
+        lock = self._turns.get(name)
+        if lock is None:
+            lock = self._turns[name] = asyncio.Lock()
+        return lock
 
     async def ensure_indexes(self) -> None:
         """Create the indexes; each one costs every insert something, so there are few."""

@@ -72,6 +72,14 @@ class Accounts(Generic[M]):
                 raise error
 
     async def _change(self, name: str, decide: Decide) -> None:
+        turn = self.store.turn(name)
+        stale = turn.locked()  # whoever is at it now will have changed what was read before
+        async with turn:
+            if stale:
+                self._read[name] = await self.store.get(name)
+            await self._attempt(name, decide)
+
+    async def _attempt(self, name: str, decide: Decide) -> None:
         for attempt in range(ATTEMPTS):
             document = self._read.get(name)
             if document is None:
