@@ -38,17 +38,18 @@ def import_file(
     the field, what is wrong, and what to change; the exit code is then 1. A row that was posted
     before with the same content is left alone, so an import can be repeated.
     """
-    perform(_import(context.obj, file, kind, file_format or format_of(file), check, good_only))
+    perform(_import(context.obj, file, kind, file_format, check, good_only))
 
 
 async def _import(
     settings: Settings,
     file: Path,
     kind: FileKind,
-    file_format: FileFormat,
+    file_format: FileFormat | None,
     check: bool,
     good_only: bool,
 ) -> int:
+    file_format = file_format or format_of(file)
     async with connected(settings) as client:
         rows = await _read(client, file, kind, file_format)
         mark_twins(rows)
