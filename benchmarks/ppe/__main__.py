@@ -70,7 +70,7 @@ def main(
     per_shipment: Annotated[int, typer.Option(min=0, help="Penalty of a shipment, in fen.")] = 0,
     round_seconds: Annotated[
         int, typer.Option(min=1, max=600, help="Longest time to solve a week.")
-    ] = 30,
+    ] = 15,
     artifacts: Annotated[Path, typer.Option(help="Where the results go.")] = Path("artifacts"),
 ) -> None:
     """Replay real donations and requests week by week, and compare with published strategies."""
