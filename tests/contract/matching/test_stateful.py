@@ -127,9 +127,13 @@ class World:
         organization = getattr(self, action.side).organization if action.side else ""
         try:
             if action.kind == "expire":
-                stored = await self.store.get(name)
-                assert stored is not None
-                await self.answers.expire(stored)
+                # A party that is faster wins once; the sweep of leases comes again until it ends.
+                for _ in range(50):
+                    stored = await self.store.get(name)
+                    assert stored is not None
+                    if stored.proposal.state != Proposal.STATE_PROPOSED:
+                        break
+                    await self.answers.expire(stored)
             elif action.kind == "accept":
                 await self.answers.accept(pb.AcceptProposalRequest(name=name, party=organization))
             elif action.kind == "decline":
