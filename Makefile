@@ -65,9 +65,9 @@ screenshots: dev-ready setup-browser ## Take the screenshots of the README
 	@$(PY) -m tests.browser.screenshots $(ARGS)
 
 lock: dev-ready ## Resolve the dependencies anew into requirements/*.lock
-	@$(call resolve,run,--extra build)
-	@$(call resolve,local,--extra build --extra local)
 	@$(call resolve,dev,--extra build --extra local --extra replay --extra dev)
+	@$(call resolve,local,--extra build --extra local --constraint requirements/dev.lock)
+	@$(call resolve,run,--extra build --constraint requirements/dev.lock)
 
 clean: ## Remove .venv, generated code and caches (never var/, where the market's data is)
 	rm -rf $(VENV) spareline buf artifacts *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
