@@ -14,6 +14,7 @@ from services.matching import metrics
 from services.matching.domain import counters, proposals
 from services.matching.domain.declined import Declined
 from services.matching.domain.proposals import Move
+from services.matching.gathered import Gathered
 from services.matching.ledger import Ledger, Outcome
 from services.matching.store.memory import BrokenOff, Memory
 from services.matching.store.proposals import Proposals, Stored, Todo
@@ -48,6 +49,7 @@ class Settlement:
         self._store = store
         self._memory = memory
         self._ledger = ledger
+        self._commits = Gathered(ledger.commit, lambda reference: reference.claim)
         self._broken = broken
         self._now = now
 
@@ -116,7 +118,7 @@ class Settlement:
 
     async def _commit(self, stored: Stored) -> Outcome:
         reference = ledgers.reference_of(stored.proposal, stored.claim_version)
-        outcome = (await self._ledger.commit([reference]))[stored.name]
+        outcome = await self._commits.ask(reference)
         now = self._now()
         if outcome.ok:
             await self._save(stored, proposals.confirm(stored.proposal, now), Todo.NOTHING)
