@@ -67,7 +67,9 @@ def _fits(
     reach = float(of.x_upper.sum()) + float(m.slot_capacity.sum()) + float(m.cap_limit.sum())
     weights = (of.per_tick, of.per_pair, of.per_setup, of.per_line, of.per_demand)
     unit = float(scale) * sum(float(np.abs(w).max(initial=0)) for w in weights)
-    unit += float(slot.max(initial=0)) + float(cap.max(initial=0)) * max(1, m.caps)
+    unit += float(slot.max(initial=0)) * float(m.pair_use.max(initial=1)) + float(
+        cap.max(initial=0)
+    ) * max(1, m.caps)
     dearest = m.pair_unit_cost.max(initial=0) + m.pair_fixed_cost.max(initial=0)
     dearest += m.setup_cost.max(initial=0) + m.budget.max(initial=0)
     unit += float(budget.max(initial=0)) * float(dearest)

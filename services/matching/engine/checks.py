@@ -50,6 +50,7 @@ def _shapes(m: Market) -> None:
             "pair_unit_cost",
             "pair_fixed_cost",
             "pair_setup",
+            "pair_use",
         ),
         "variable": ("x_pair", "x_slot"),
         "pin": ("pin_x", "pin_quantity"),
@@ -119,6 +120,7 @@ def _ranges(m: Market) -> None:
     _within("pair_min_order", m.pair_min_order, 0, LARGEST_QUANTITY)
     _within("pair_unit_cost", m.pair_unit_cost, 0, LARGEST_MONEY)
     _within("pair_fixed_cost", m.pair_fixed_cost, 0, LARGEST_MONEY)
+    _within("pair_use", m.pair_use, 1, LARGEST_QUANTITY)
     _within("setup_cost", m.setup_cost, 0, LARGEST_MONEY)
     _within("cap_limit", m.cap_limit, 0, LARGEST_QUANTITY)
     _within("pin_quantity", m.pin_quantity, 0, LARGEST_QUANTITY)
@@ -193,7 +195,8 @@ def _no_cycle(m: Market) -> None:
 
 def _magnitude(m: Market) -> None:
     """The largest conceivable objective fits in int64, so that no exact sum can overflow."""
-    reach = np.minimum(m.slot_capacity[m.x_slot], m.line_quantity[m.pair_line[m.x_pair]])
+    room = m.slot_capacity[m.x_slot] // m.pair_use[m.x_pair]
+    reach = np.minimum(room, m.line_quantity[m.pair_line[m.x_pair]])
     total = 0
     for term in m.terms:
         for name in ("per_tick", "per_pair", "per_setup", "per_demand", "per_line"):

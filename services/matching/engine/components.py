@@ -55,7 +55,7 @@ def component_labels(market: Market) -> IntArray:
 def contested_slots(market: Market, of: Indices) -> npt.NDArray[np.bool_]:
     """Per slot whether more could be asked of it than it holds."""
     asked = np.zeros(market.slots, dtype=np.int64)
-    np.add.at(asked, market.x_slot, of.x_upper)
+    np.add.at(asked, market.x_slot, of.x_upper * market.pair_use[market.x_pair])
     return asked > market.slot_capacity
 
 
@@ -151,6 +151,7 @@ class _Groups:
             pair_unit_cost=m.pair_unit_cost[pairs],
             pair_fixed_cost=m.pair_fixed_cost[pairs],
             pair_setup=np.searchsorted(setups, m.pair_setup[pairs]),
+            pair_use=m.pair_use[pairs],
             setup_cost=m.setup_cost[setups],
             x_pair=np.searchsorted(pairs, m.x_pair[xs]),
             x_slot=np.searchsorted(slots, m.x_slot[xs]),

@@ -63,7 +63,9 @@ def _join(first: Rows, *others: Rows) -> Rows:
 def capacity(v: Layout) -> Rows:
     """1. In each slot, what is taken is at most what is left there."""
     m = v.market
-    return _rows(m.slots, 0, m.slot_capacity, (m.x_slot, np.arange(m.variables), 1))
+    return _rows(
+        m.slots, 0, m.slot_capacity, (m.x_slot, np.arange(m.variables), m.pair_use[m.x_pair])
+    )
 
 
 def quantity(v: Layout) -> Rows:

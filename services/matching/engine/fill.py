@@ -40,7 +40,8 @@ class Filler:
         self._pinned = set(market.pin_x.tolist())
         self._x_slot = market.x_slot.tolist()
         self._period = market.slot_period[market.x_slot].tolist()
-        self._price = slot_price[market.x_slot].tolist()
+        self._use = market.pair_use[market.x_pair].tolist()
+        self._price = (slot_price[market.x_slot] * market.pair_use[market.x_pair]).tolist()
         self._xs = _grouped(market.x_pair, market.pairs)
         self._pairs = _grouped(market.pair_line, market.lines)
         self._caps: dict[int, list[int]] = {}
@@ -120,7 +121,7 @@ class Filler:
 
     def _move(self, plan: Plan, sign: int) -> None:
         for x, ticks in plan.ticks.items():
-            self._slot_left[self._x_slot[x]] += sign * ticks
+            self._slot_left[self._x_slot[x]] += sign * ticks * self._use[x]
         for pair, ticks in plan.pairs.items():
             self._offer_used[self._p_offer[pair]] -= sign * ticks
             for cap in self._caps.get(pair, ()):
@@ -151,10 +152,11 @@ class Filler:
             return []
         taken: dict[int, int] = {}
         for x, ticks in so_far.ticks.items():
-            taken[self._x_slot[x]] = taken.get(self._x_slot[x], 0) + ticks
+            taken[self._x_slot[x]] = taken.get(self._x_slot[x], 0) + ticks * self._use[x]
         free = []
         for x in self._xs[pair]:
             left = self._slot_left[self._x_slot[x]] - taken.get(self._x_slot[x], 0)
+            left //= self._use[x]
             if left > 0 and x not in self._pinned and (start is None or self._period[x] >= start):
                 free.append((x, left))
         if line in self._leads:

@@ -31,11 +31,12 @@ MOST_SWEEPS = 2000
 
 
 def is_transport(market: Market) -> bool:
-    """Whether only slots join the demands, each of which has a single line."""
+    """Whether only slots join the demands, each with a single line, and no pair takes extra."""
     m = market
     alone = bool((np.bincount(m.line_demand, minlength=m.demands) <= 1).all())
     free = not (len(m.before_line) or m.caps or len(m.pin_x))
-    return bool(alone and free and m.pairs and (m.min_run <= 1).all() and (m.budget < 0).all())
+    alike = bool((m.min_run <= 1).all() and (m.budget < 0).all() and (m.pair_use == 1).all())
+    return bool(alone and free and m.pairs and alike)
 
 
 class Transport:

@@ -40,7 +40,7 @@ def greedy(market: Market, slot_price: FloatArray) -> IntArray | None:
 def _order(market: Market, price: FloatArray, by_tick: bool) -> list[int]:
     """Demands by the best reduced value they could reach, in total or per tick, ties by index."""
     of = indices(market)
-    reduced = of.per_tick[market.x_pair] - price[market.x_slot]
+    reduced = of.per_tick[market.x_pair] - price[market.x_slot] * market.pair_use[market.x_pair]
     best = np.full(market.lines, -np.inf)
     np.maximum.at(best, of.x_line, reduced)
     best[np.isinf(best)] = 0.0

@@ -34,7 +34,8 @@ def indices(market: Market) -> Indices:
     """The derived arrays of ``market``."""
     m = market
     x_line = m.pair_line[m.x_pair]
-    x_upper = np.minimum(m.slot_capacity[m.x_slot], m.line_quantity[x_line])
+    fits = m.slot_capacity[m.x_slot] // m.pair_use[m.x_pair]
+    x_upper = np.minimum(fits, m.line_quantity[x_line])
     room = np.zeros(m.pairs, dtype=np.int64)
     np.add.at(room, m.x_pair, x_upper)
     pair_demand = m.line_demand[m.pair_line]

@@ -84,6 +84,7 @@ class Market:
     pair_unit_cost: IntArray  # [P] what the demand pays per tick, transport included
     pair_fixed_cost: IntArray  # [P] what the demand pays once per pair
     pair_setup: IntArray  # [P] -> G, the (offer, demand) group
+    pair_use: IntArray  # [P] ticks of slot capacity that one tick of the pair takes, at least 1
     setup_cost: IntArray  # [G] what the demand pays once per offer that serves it
     x_pair: IntArray  # [X]
     x_slot: IntArray  # [X] a slot of the pair's offer
@@ -118,6 +119,7 @@ class Market:
         x_pair: IntInput,
         x_slot: IntInput,
         terms: Sequence[Term],
+        pair_use: IntInput | None = None,
         before_line: IntInput = (),
         after_line: IntInput = (),
         cap_limit: IntInput = (),
@@ -126,13 +128,15 @@ class Market:
         pin_x: IntInput = (),
         pin_quantity: IntInput = (),
     ) -> Market:
-        """A checked market from anything array-like.
+        """A checked market from anything array-like; each pair takes one to one if not told else.
 
         Raises:
             InvalidMarket: a shape, a reference or a range is wrong; the message says which.
         """
         given = dict(locals())
         del given["terms"]
+        if pair_use is None:
+            given["pair_use"] = np.ones(len(np.asarray(pair_offer)), dtype=np.int64)
         arrays = {name: _array(name, value) for name, value in given.items()}
         sizes = (len(arrays["pair_offer"]), len(arrays["setup_cost"]))
         counts = (len(arrays["bundle"]), len(arrays["line_demand"]))

@@ -165,7 +165,7 @@ class Neighbourhoods:
         others = self.quantity.copy()
         others[part.variables] = 0
         slot = np.zeros(m.slots, dtype=np.int64)
-        np.add.at(slot, m.x_slot, others)
+        np.add.at(slot, m.x_slot, others * m.pair_use[m.x_pair])
         pair = np.zeros(m.pairs, dtype=np.int64)
         np.add.at(pair, m.x_pair, others)
         cap = np.zeros(m.caps, dtype=np.int64)

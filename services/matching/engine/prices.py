@@ -80,7 +80,7 @@ def _relaxation(
     entries: list[tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]] = []
     row_of = _positions(slots, m.slots)
     scarce = np.flatnonzero(row_of[m.x_slot] >= 0)
-    entries.append((row_of[m.x_slot[scarce]], scarce, 1.0))
+    entries.append((row_of[m.x_slot[scarce]], scarce, m.pair_use[m.x_pair[scarce]]))
     base = len(slots)
     entries.extend(_cap_entries(m, caps, base))
     base += len(caps)

@@ -36,6 +36,7 @@ class _Book:
         self.partners, self.share = m.line_max_partners.tolist(), m.line_least_share.tolist()
         self.order = m.pair_min_order.tolist()
         self.unit, self.fixed = m.pair_unit_cost.tolist(), m.pair_fixed_cost.tolist()
+        self.use, self.x_pair = m.pair_use.tolist(), m.x_pair.tolist()
         self.group, self.setup = m.pair_setup.tolist(), m.setup_cost.tolist()
         self.tick = _total([t.per_tick.tolist() for t in m.terms], len(self.unit))
         self.once = _total([t.per_pair.tolist() for t in m.terms], len(self.unit))
@@ -53,7 +54,8 @@ class _Book:
 
     def room(self, x: int, line: int) -> int:
         """The most ticks that variable x could carry."""
-        return int(min(self.capacity[self.x_slot[x]], self.want[line]))
+        fits = self.capacity[self.x_slot[x]] // self.use[self.x_pair[x]]
+        return int(min(fits, self.want[line]))
 
     def most(self, pair: int, line: int) -> int:
         """The most ticks that the pair could carry."""
@@ -118,7 +120,9 @@ class _Book:
         once = joint * self.most(pair, line) // max(1, shared[group])
         once += price * self.fixed[pair] - self.once[pair] * self.scale
         tick = self.tick[pair] * self.scale - price * self.unit[pair] - self.cap_price[pair]
-        offered = [(tick - self.slot[self.x_slot[x]], self.room(x, line)) for x in self.xs[pair]]
+        charge = [self.slot[self.x_slot[x]] * self.use[pair] for x in self.xs[pair]]
+        rooms = [self.room(x, line) for x in self.xs[pair]]
+        offered = [(tick - paid, room) for paid, room in zip(charge, rooms, strict=True)]
         ranges: list[tuple[int, int, int]] = []
         points: list[tuple[int, int]] = []
         got, worth = 0, 0

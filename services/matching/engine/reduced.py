@@ -81,7 +81,7 @@ def best_lines(
     """Per line an upper bound on its reduced value when served, and whether it can be served."""
     least = least_use(m, of)
     usable = of.pair_most >= least
-    ticks = _ticks(m, of, worth.tick[m.x_pair] - slot[m.x_slot])
+    ticks = _ticks(m, of, worth.tick[m.x_pair] - slot[m.x_slot] * m.pair_use[m.x_pair])
     average, first, alone = _pairs(m, ticks, worth.once, least, usable, kind)
     later = ticks.room - np.clip(first[m.x_pair[ticks.x]] - ticks.before, 0, ticks.room)
     own = np.flatnonzero(usable)

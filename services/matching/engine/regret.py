@@ -23,7 +23,8 @@ def regrets(market: Market, prices: Prices, quantity: IntArray) -> FloatArray:
     used = np.zeros(m.pairs, dtype=bool)
     used[m.x_pair[quantity > 0]] = True
     reached = np.zeros(m.lines)
-    np.add.at(reached, of.x_line, (worth.tick[m.x_pair] - prices.slot[m.x_slot]) * quantity)
+    charged = prices.slot[m.x_slot] * m.pair_use[m.x_pair]
+    np.add.at(reached, of.x_line, (worth.tick[m.x_pair] - charged) * quantity)
     np.add.at(reached, m.pair_line, -worth.once * used)
     lines = np.zeros(m.lines, dtype=bool)
     lines[m.pair_line[used]] = True

@@ -91,7 +91,7 @@ class _Taken:
         self.periods: dict[int, tuple[int, int]] = {}
         for x in np.flatnonzero(np.array(quantity, dtype=np.int64)).tolist():
             ticks, pair, slot = quantity[x], int(m.x_pair[x]), int(m.x_slot[x])
-            self.slot[slot] = self.slot.get(slot, 0) + ticks
+            self.slot[slot] = self.slot.get(slot, 0) + ticks * int(m.pair_use[pair])
             self.pair[pair] = self.pair.get(pair, 0) + ticks
             line, period = int(m.pair_line[pair]), int(m.slot_period[slot])
             first, last = self.periods.get(line, (period, period))
@@ -118,7 +118,7 @@ class _Taken:
 def _capacity(m: Market, taken: _Taken) -> Breach | None:
     for slot, ticks in taken.slot.items():
         if ticks > m.slot_capacity[slot]:
-            text = f"{ticks} ticks taken of {int(m.slot_capacity[slot])} in slot {slot}"
+            text = f"{ticks} ticks of capacity taken of {int(m.slot_capacity[slot])} in slot {slot}"
             return Breach("capacity", slot, text)
     return None
 

@@ -12,7 +12,7 @@ def optimum(m: Market) -> int | None:
     ranges = []
     for x in range(m.variables):
         line = m.pair_line[m.x_pair[x]]
-        top = min(int(m.slot_capacity[m.x_slot[x]]), int(m.line_quantity[line]))
+        top = min(_fits(m, x), int(m.line_quantity[line]))
         ranges.append(range(top + 1))
     best: int | None = None
     for choice in itertools.product(*ranges):
@@ -27,8 +27,12 @@ def count(m: Market) -> int:
     total = 1
     for x in range(m.variables):
         line = m.pair_line[m.x_pair[x]]
-        total *= 1 + min(int(m.slot_capacity[m.x_slot[x]]), int(m.line_quantity[line]))
+        total *= 1 + min(_fits(m, x), int(m.line_quantity[line]))
     return total
+
+
+def _fits(m: Market, x: int) -> int:
+    return int(m.slot_capacity[m.x_slot[x]]) // int(m.pair_use[m.x_pair[x]])
 
 
 def feasible(m: Market, q: tuple[int, ...]) -> bool:
@@ -36,7 +40,8 @@ def feasible(m: Market, q: tuple[int, ...]) -> bool:
     xs = range(m.variables)
     ticks = [sum(q[x] for x in xs if m.x_pair[x] == p) for p in range(m.pairs)]
     for s in range(m.slots):
-        if sum(q[x] for x in xs if m.x_slot[x] == s) > m.slot_capacity[s]:
+        taken = sum(q[x] * int(m.pair_use[m.x_pair[x]]) for x in xs if m.x_slot[x] == s)
+        if taken > m.slot_capacity[s]:
             return False
     got = [0] * m.lines
     for line in range(m.lines):

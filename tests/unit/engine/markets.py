@@ -85,6 +85,7 @@ def _random(rng: np.random.Generator, rich: float, pins: bool) -> Market:
     ]
     caps = [[p for p in range(len(pairs)) if rng.random() < 0.6] for _ in range(2)]
     caps = [cap for cap in caps if cap and rng.random() < rich]
+    use = maybe(2, 3, len(pairs), 1)
     pinned = [i for i in range(len(x)) if pins and rng.random() < 0.3]
     partial = rng.random(len(lines)) < rich
     count = len(pairs)
@@ -108,6 +109,7 @@ def _random(rng: np.random.Generator, rich: float, pins: bool) -> Market:
         pair_unit_cost=rng.integers(0, 12, count),
         pair_fixed_cost=maybe(1, 9, count),
         pair_setup=[groups.index((o, lines[i])) for o, i in pairs],
+        pair_use=use,
         setup_cost=maybe(1, 15, len(groups)),
         x_pair=[p for p, _ in x],
         x_slot=[s for _, s in x],

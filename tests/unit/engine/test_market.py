@@ -23,6 +23,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"pair_setup": [0, 1, 3, 2]}, r"pair_setup\[2\] is 3"),
     ({"pair_setup": [0, 0, 0, 2]}, r"group 0 covers two"),
     ({"pair_setup": [0, 1, 2, 2]}, r"covers two|is split"),
+    ({"pair_use": [1, 1, 0, 1]}, r"pair_use\[2\] is 0, not within 1"),
+    ({"pair_use": [1, 1]}, "pair arrays differ in length"),
     ({"x_slot": [0, 1, 2, 3, 0, 1, 2, 1]}, r"x_slot\[7\] is a slot of another offer"),
     ({"before_line": [0], "after_line": [2]}, "joins lines of two demands"),
     ({"before_line": [0, 1], "after_line": [1, 0]}, "comes before itself"),

@@ -165,6 +165,7 @@ def reversed_order(m: Market) -> Market:
         pair_unit_cost=m.pair_unit_cost[::-1],
         pair_fixed_cost=m.pair_fixed_cost[::-1],
         pair_setup=flip(m.pair_setup, m.setups),
+        pair_use=m.pair_use[::-1],
         setup_cost=m.setup_cost[::-1],
         x_pair=flip(m.x_pair, m.pairs),
         x_slot=flip(m.x_slot, m.slots),

@@ -97,6 +97,7 @@ def test_another_book_fails(market: Market, result: Result) -> None:
 
 RULES: list[tuple[str, dict[str, Any], list[int]]] = [
     ("capacity", {"slot_capacity": [3, 4, 4, 4]}, [4, 0, 0, 0, 0, 0, 0, 0]),
+    ("capacity", {"pair_use": [2, 1, 1, 1]}, [1, 3, 0, 0, 0, 0, 0, 0]),
     ("quantity", {}, [3, 0, 0, 0, 0, 0, 0, 0]),
     ("sourcing_partners", {"line_max_partners": [1, 0, 0]}, [2, 0, 2, 0, 0, 0, 0, 0]),
     ("least_share", {"line_least_share": [2, 0, 0]}, [3, 0, 1, 0, 0, 0, 0, 0]),
