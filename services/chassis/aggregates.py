@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from pymongo.errors import BulkWriteError, ConnectionFailure
 
 from services.chassis.errors import FailedPrecondition, Unavailable
-from services.chassis.mongo import IDS_AT_ONCE, Collection, DuplicateKey
+from services.chassis.mongo import DUPLICATE_CODE, IDS_AT_ONCE, Collection, DuplicateKey
 from spareline.errors.v1 import reason_pb2
 from spareline.options.v1 import options_pb2
 
@@ -29,8 +29,6 @@ ANSWERS_KEPT = 16
 WRITES_KEPT = 8
 BATCH = 1000
 ATTEMPTS = 7  # with growing pauses: about 6 s in all
-
-_DUPLICATE_CODE = 11000
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,7 @@ class Aggregates:
         """
         [inserted] = await self.insert_many([New(document, events, answer)])
         if not inserted:
-            raise DuplicateKey(f"taken: {document['_id']}", _DUPLICATE_CODE)
+            raise DuplicateKey(f"taken: {document['_id']}", DUPLICATE_CODE)
 
     async def insert_many(self, news: Sequence[New]) -> list[bool]:
         """Insert documents in batches; per item True, or False when its name is taken.
@@ -292,7 +290,7 @@ def _outbox_entry(event: Event) -> Document:
 def _duplicates(error: BulkWriteError) -> set[int]:
     details: Any = error.details
     refused = details.get("writeErrors", ())
-    if any(found["code"] != _DUPLICATE_CODE for found in refused) or details.get(
+    if any(found["code"] != DUPLICATE_CODE for found in refused) or details.get(
         "writeConcernErrors"
     ):
         raise error

@@ -6,12 +6,12 @@ same calls; to switch, change the client made here and the two type names.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo.errors import ConnectionFailure
+from pymongo.errors import BulkWriteError, ConnectionFailure
 from pymongo.errors import DuplicateKeyError as DuplicateKey
 
 from services.chassis import logs
@@ -23,13 +23,26 @@ else:
     Database: TypeAlias = AsyncIOMotorDatabase
     Collection: TypeAlias = AsyncIOMotorCollection
 
-__all__ = ["Collection", "Database", "DuplicateKey", "StoreUnfit", "connect", "ping", "self_check"]
+__all__ = [
+    "Collection",
+    "Database",
+    "DuplicateKey",
+    "StoreUnfit",
+    "connect",
+    "insert_missing",
+    "ping",
+    "self_check",
+]
 
 _log = logs.get_logger("mongo")
 _CHECKED = "chassis_self_check"
 
 # The most ids in one $in: the embedded store's cost per id grows with their number.
 IDS_AT_ONCE = 100
+
+DUPLICATE_CODE = 11000
+
+_INSERTED_AT_ONCE = 1000
 
 
 class StoreUnfit(RuntimeError):  # noqa: N818
@@ -64,6 +77,18 @@ async def connect(url: str, database: str) -> AsyncIterator[Database]:
 async def ping(database: Database) -> None:
     """Raise ConnectionFailure when the store does not answer."""
     await database.command("ping")
+
+
+async def insert_missing(collection: Collection, documents: Sequence[dict[str, Any]]) -> None:
+    """Insert documents, many in one write; one whose ``_id`` is there already is left as it is."""
+    for start in range(0, len(documents), _INSERTED_AT_ONCE):
+        batch = list(documents[start : start + _INSERTED_AT_ONCE])
+        try:
+            await collection.insert_many(batch, ordered=False)
+        except BulkWriteError as error:
+            details: Any = error.details
+            if any(each["code"] != DUPLICATE_CODE for each in details["writeErrors"]):
+                raise
 
 
 async def self_check(database: Database, *, patience_seconds: float | None = None) -> None:

@@ -18,6 +18,8 @@ from services.chassis.mongo import IDS_AT_ONCE, Collection
 IN_FLIGHT = 200
 BATCH = 5000  # of one query: the embedded store reads all that is pending for each
 POLL_SECONDS = 0.5
+# Events of a busy moment go together: a query and a write for each alone would be most of the work.
+LINGER_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 5.0
 
 
@@ -54,6 +56,7 @@ class Relay:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wanted.wait()
+            await asyncio.sleep(LINGER_SECONDS)
 
     async def relay_once(self) -> int:
         """Relay one batch of each collection and return how many documents were emptied.

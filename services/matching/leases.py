@@ -125,10 +125,9 @@ class Leases:
 
     async def _owe(self, stored: Stored, todo: Todo) -> None:
         version = stored.claim_version + (todo is Todo.REHOLD)
-        if await self._store.set_todo(stored, todo, version):
-            found = await self._store.get(stored.name)
-            if found is not None:
-                await self._settlement.settle(found)
+        owing = await self._store.set_todo(stored, todo, version)
+        if owing is not None:
+            await self._settlement.settle(owing)
 
 
 def _rested(stored: Stored, started: int) -> bool:

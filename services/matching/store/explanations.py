@@ -3,14 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pymongo.errors import BulkWriteError
-
 from services.chassis.access import organization_of
-from services.chassis.mongo import Collection
+from services.chassis.mongo import Collection, insert_missing
 from spareline.matching.v1 import explanation_pb2
-
-_BATCH = 1000
-_DUPLICATE_CODE = 11000
 
 
 class Explanations:
@@ -31,8 +26,9 @@ class Explanations:
 
         ``order`` sorts rounds by age. What-if rounds do not count as anyone's latest.
         """
-        for start in range(0, len(explanations), _BATCH):
-            batch = [
+        await insert_missing(
+            self._collection,
+            [
                 {
                     # Not the name: an offer and a demand of one id would share it.
                     "_id": f"{explanation.round}/{explanation.subject}",
@@ -42,14 +38,9 @@ class Explanations:
                     "order": order,
                     "body": explanation.SerializeToString(),
                 }
-                for explanation in explanations[start : start + _BATCH]
-            ]
-            try:
-                await self._collection.insert_many(batch, ordered=False)
-            except BulkWriteError as error:
-                details: Any = error.details
-                if any(each["code"] != _DUPLICATE_CODE for each in details["writeErrors"]):
-                    raise
+                for explanation in explanations
+            ],
+        )
 
     async def get(self, round_name: str, subject: str) -> explanation_pb2.Explanation | None:
         """Return what a round says of a demand or an offer."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo import ReplaceOne
 
-from services.chassis.mongo import Collection, Database
+from services.chassis.mongo import IDS_AT_ONCE, Collection, Database, insert_missing
 from services.matching.domain.declined import Declined
 from spareline.matching.v1 import policy_pb2
 
@@ -80,23 +80,35 @@ class Fairness:
 
     async def all(self) -> dict[str, Fared]:
         """Return every account by organization."""
-        return {d["_id"]: _fared(d) async for d in self._collection.find({})}
+        newest: dict[str, dict[str, Any]] = {}
+        async for document in self._collection.find({}):
+            organization = _organization(document["_id"])
+            if organization not in newest or newest[organization]["_id"] < document["_id"]:
+                newest[organization] = document
+        return {organization: _fared(document) for organization, document in newest.items()}
 
-    async def put(self, accounts: Mapping[str, Fared]) -> None:
-        """Store accounts as a round leaves them; storing them again is harmless."""
-        await _put(
-            self._collection,
-            [
-                {
-                    "_id": name,
-                    "order": _order(fared.account),
-                    "round": fared.round,
-                    "broken": list(fared.broken),
-                    "body": fared.account.SerializeToString(),
-                }
-                for name, fared in accounts.items()
-            ],
-        )
+    async def put(self, accounts: Mapping[str, Fared], round_order: str) -> None:
+        """Store accounts as a round leaves them; storing them again is harmless.
+
+        ``round_order`` sorts rounds by age. New documents are inserted before the old ones are
+        removed, and never replaced: an insertion of many is one write of the store, while each
+        replacement is one of its own.
+        """
+        documents = [
+            {
+                "_id": f"{name}|{round_order}",
+                "order": _order(fared.account),
+                "round": fared.round,
+                "broken": list(fared.broken),
+                "body": fared.account.SerializeToString(),
+            }
+            for name, fared in accounts.items()
+        ]
+        await insert_missing(self._collection, documents)
+        kept = {document["_id"] for document in documents}
+        known = [d["_id"] async for d in self._collection.find({}, {"_id": 1})]
+        old = [each for each in known if each not in kept and _organization(each) in accounts]
+        await _remove(self._collection, old)
 
     async def page(self, after: str, size: int) -> list[tuple[str, policy_pb2.FairnessAccount]]:
         """Return up to ``size`` accounts with their order, most in need first."""
@@ -148,13 +160,13 @@ class Counted:
 
     async def add(self, demands: Iterable[str]) -> None:
         """Note demands; noting one again is harmless."""
-        await _put(self._collection, [{"_id": demand} for demand in sorted(demands)])
+        await insert_missing(self._collection, [{"_id": demand} for demand in sorted(demands)])
 
     async def among(self, demands: Sequence[str]) -> frozenset[str]:
         """Return which of these demands are counted."""
         found: set[str] = set()
-        for start in range(0, len(demands), _BATCH):
-            query = {"_id": {"$in": list(demands[start : start + _BATCH])}}
+        for start in range(0, len(demands), IDS_AT_ONCE):
+            query = {"_id": {"$in": list(demands[start : start + IDS_AT_ONCE])}}
             found.update([d["_id"] async for d in self._collection.find(query)])
         return frozenset(found)
 
@@ -174,14 +186,19 @@ def _order(account: policy_pb2.FairnessAccount) -> str:
     return f"{1000 - account.need_permille:04d}-{account.organization}"
 
 
+def _organization(identity: str) -> str:
+    """Return the organization in the id of an account."""
+    return identity.partition("|")[0]
+
+
 def _fared(document: dict[str, Any]) -> Fared:
     account = policy_pb2.FairnessAccount.FromString(bytes(document["body"]))
     return Fared(account, document["round"], tuple(document["broken"]))
 
 
 async def _remove(collection: Collection, identities: Sequence[str]) -> None:
-    for start in range(0, len(identities), _BATCH):
-        part = list(identities[start : start + _BATCH])
+    for start in range(0, len(identities), IDS_AT_ONCE):
+        part = list(identities[start : start + IDS_AT_ONCE])
         await collection.delete_many({"_id": {"$in": part}})
 
 

@@ -118,20 +118,27 @@ class Proposals:
         *,
         claim_version: int | None = None,
         answer: Answer | None = None,
-    ) -> bool:
-        """Store a move with its events and answer; False when somebody else was faster."""
+    ) -> Stored | None:
+        """Store a move with its events and answer; None when somebody else was faster.
+
+        What is returned is the proposal as it lies in the store now.
+        """
         version = stored.claim_version if claim_version is None else claim_version
         fields = {**_fields(move.proposal, todo), "claim_version": version}
         events = [Event.of(event) for event in move.events]
-        return await self._aggregates.compare_and_set(
+        done = await self._aggregates.compare_and_set(
             stored.name, stored.revision, fields, events, answer
         )
+        return _after(stored, fields) if done else None
 
-    async def set_todo(self, stored: Stored, todo: Todo, claim_version: int | None = None) -> bool:
-        """Note what is owed now, without a change that a party would see."""
+    async def set_todo(
+        self, stored: Stored, todo: Todo, claim_version: int | None = None
+    ) -> Stored | None:
+        """Note what is owed now, without a change that a party would see; None as for `save`."""
         version = stored.claim_version if claim_version is None else claim_version
         fields = {"todo": todo.value, "claim_version": version}
-        return await self._aggregates.compare_and_set(stored.name, stored.revision, fields)
+        done = await self._aggregates.compare_and_set(stored.name, stored.revision, fields)
+        return _after(stored, fields) if done else None
 
     async def page(self, wanted: Filter, before: str, size: int) -> list[Stored]:
         """Return up to ``size`` proposals, newest first, of an order below ``before``."""
@@ -254,6 +261,10 @@ def _fields(proposal: proposal_pb2.Proposal, todo: Todo) -> dict[str, Any]:
         "todo": todo.value,
         "todo_ms": update_ms,
     }
+
+
+def _after(before: Stored, fields: Mapping[str, Any]) -> Stored:
+    return _stored({**before.document, **fields, "revision": before.revision + 1})
 
 
 def _stored(document: Document) -> Stored:

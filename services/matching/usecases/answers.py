@@ -137,9 +137,9 @@ class Answers:
             stored, _ = await self._settle(stored)  # else its hold could land after our release
         if stored.todo is not Todo.NOTHING or stored.proposal.state != Proposal.STATE_PROPOSED:
             return
-        move = proposals.expire(stored.proposal, self._now())
-        if await self._save(stored, move, None):
-            await self._settle(await self._reread(stored))
+        after = await self._save(stored, proposals.expire(stored.proposal, self._now()), None)
+        if after is not None:
+            await self._settle(after)
 
     async def supersede(self, stored: Stored, by_round: str) -> bool:
         """Take an unanswered proposal back for a new round; False when somebody has answered."""
@@ -147,9 +147,10 @@ class Answers:
             move = proposals.supersede(stored.proposal, self._now(), by_round)
         except FailedPrecondition:
             return False
-        if not await self._save(stored, move, None):
+        after = await self._save(stored, move, None)
+        if after is None:
             return False
-        await self._settle(await self._reread(stored))
+        await self._settle(after)
         return True
 
     async def _move(self, request: Message, party: str, act: Act) -> proposal_pb2.Proposal:
@@ -169,8 +170,9 @@ class Answers:
                 stored, _ = await self._settle(stored)
                 return self.view(stored, party)
             answer = self._answer(request_id, digest, stored, move, party)
-            if await self._save(stored, move, answer):
-                return await self._outcome(stored, party)
+            after = await self._save(stored, move, answer)
+            if after is not None:
+                return await self._outcome(after, party)
         raise Aborted(reason_pb2.REASON_CONFLICT, "Others were faster each time; try again")
 
     def _answer(
@@ -186,16 +188,15 @@ class Answers:
     def _replay(self, payload: bytes, stored: Stored, party: str) -> proposal_pb2.Proposal:
         return Proposal.FromString(payload) if payload else self.view(stored, party)
 
-    async def _save(self, stored: Stored, move: Move, answer: Answer | None) -> bool:
+    async def _save(self, stored: Stored, move: Move, answer: Answer | None) -> Stored | None:
         todo = _todo(move)
         version = stored.claim_version + (todo is Todo.REVISE)
-        done = await self._store.save(stored, move, todo, claim_version=version, answer=answer)
-        if done:
+        after = await self._store.save(stored, move, todo, claim_version=version, answer=answer)
+        if after is not None:
             metrics.MOVES.labels(Proposal.State.Name(move.proposal.state)).inc()
-        return done
+        return after
 
-    async def _outcome(self, before: Stored, party: str) -> proposal_pb2.Proposal:
-        stored = await self._reread(before)
+    async def _outcome(self, stored: Stored, party: str) -> proposal_pb2.Proposal:
         revising = stored.todo is Todo.REVISE
         stored, outcome = await self._settle(stored)
         if revising and not outcome.ok:
@@ -211,10 +212,6 @@ class Answers:
             # The move is stored, and what it owes the ledger with it: the reconciler goes on.
             _log.warning("the ledger is away; settled later", proposal=stored.name)
             return stored, Outcome(ok=True)
-
-    async def _reread(self, stored: Stored) -> Stored:
-        found = await self._store.get(stored.name)
-        return stored if found is None else found
 
     async def _visible(self, name: str, party: str) -> Stored:
         stored = await self._store.get(name)

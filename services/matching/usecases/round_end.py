@@ -50,7 +50,7 @@ class RoundEnd:
 
     async def finish(self, writer: RoundWriter, inputs: RoundInputs | None = None) -> None:
         """Hold what the round proposes, note how all fared, and complete it."""
-        name = writer.round.name
+        name, order = writer.round.name, writer.stored.document["order"]
         while holding := await self._store.of_round(name, Proposal.STATE_HOLDING, _BATCH):
             await self._settlement.hold_all(holding)
         made = await self._store.all_of_round(name)
@@ -59,7 +59,7 @@ class RoundEnd:
         if inputs is None:
             inputs = await self._stored_inputs(name)
         if inputs is not None:
-            await self._note_fairness(name, inputs, made)
+            await self._note_fairness(name, order, inputs, made)
             await self._use_up_heads(inputs.heads)
 
         def complete(round_: round_pb2.Round) -> None:
@@ -100,7 +100,9 @@ class RoundEnd:
         order = writer.stored.document["order"]
         await self._explanations.put(explained, order, what_if=round_.what_if)
 
-    async def _note_fairness(self, name: str, inputs: RoundInputs, made: Iterable[Stored]) -> None:
+    async def _note_fairness(
+        self, name: str, order: str, inputs: RoundInputs, made: Iterable[Stored]
+    ) -> None:
         fared = await self._memory.fairness.all()
         broken = await self._memory.broken.all()
         done = {org for org, each in fared.items() if each.round == name}
@@ -117,7 +119,7 @@ class RoundEnd:
             for org, account in update.accounts.items()
             if org not in done
         }
-        await self._memory.fairness.put({**taken_off, **changed})
+        await self._memory.fairness.put({**taken_off, **changed}, order)
         await self._memory.counted.add(update.newly_counted)
         settled = {each for org in done for each in fared[org].broken}
         settled |= {each for fare in taken_off.values() for each in fare.broken}

@@ -4,6 +4,7 @@ A step is: move the ledger (idempotent), then store what came of it by compare-a
 loses the race finds the step taken, and goes on from what is stored now.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -24,6 +25,7 @@ from spareline.matching.v1 import proposal_pb2
 Proposal = proposal_pb2.Proposal
 Party = proposal_pb2.Party
 
+_AT_ONCE = 32
 _STEPS = 6  # the longest chain is revise, rehold, release
 
 _log = logs.get_logger("settlement")
@@ -63,18 +65,29 @@ class Settlement:
         for _ in range(_STEPS):
             if stored.todo is Todo.NOTHING:
                 break
-            outcome = await self._step(stored)
+            outcome, after = await self._step(stored)
             if refusal.ok:
                 refusal = outcome
-            before, stored = stored, await self._again(stored)
+            before, stored = stored, after or await self._again(stored)
             if stored.revision == before.revision:
                 break  # refused by the ledger for now: the reconciler comes back to it
         return stored, refusal
 
     async def settle_many(self, owing: Sequence[Stored]) -> None:
-        """Take the steps of many proposals; one that fails does not keep the others waiting."""
-        for stored in owing:
-            await self.settle(stored)
+        """Take the steps of many proposals; one that fails does not keep the others waiting.
+
+        Raises the first failure once all have been tried.
+        """
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(stored: Stored) -> None:
+            async with gate:
+                await self.settle(stored)
+
+        results = await asyncio.gather(*(one(each) for each in owing), return_exceptions=True)
+        for failure in results:
+            if failure is not None:
+                raise failure
 
     async def hold_all(self, holding: Sequence[Stored]) -> tuple[int, int]:
         """Hold the capacity of a round's proposals; return how many were proposed and failed."""
@@ -103,7 +116,8 @@ class Settlement:
         found = await self._store.get(stored.name)
         return stored if found is None else found
 
-    async def _step(self, stored: Stored) -> Outcome:
+    async def _step(self, stored: Stored) -> tuple[Outcome, Stored | None]:
+        """Take one step; return what the ledger said, and the proposal if this changed it."""
         match stored.todo:
             case Todo.COMMIT:
                 return await self._commit(stored)
@@ -116,19 +130,18 @@ class Settlement:
             case _:
                 return await self._cancel(stored)
 
-    async def _commit(self, stored: Stored) -> Outcome:
+    async def _commit(self, stored: Stored) -> tuple[Outcome, Stored | None]:
         reference = ledgers.reference_of(stored.proposal, stored.claim_version)
         outcome = await self._commits.ask(reference)
         now = self._now()
         if outcome.ok:
-            await self._save(stored, proposals.confirm(stored.proposal, now), Todo.NOTHING)
-        else:
-            _log.error("commit refused", proposal=stored.name, why=outcome.message)
-            gone = proposals.expire(stored.proposal, now, "the hold was gone")
-            await self._save(stored, gone, Todo.RELEASE)
-        return outcome
+            confirmed = proposals.confirm(stored.proposal, now)
+            return outcome, await self._save(stored, confirmed, Todo.NOTHING)
+        _log.error("commit refused", proposal=stored.name, why=outcome.message)
+        gone = proposals.expire(stored.proposal, now, "the hold was gone")
+        return outcome, await self._save(stored, gone, Todo.RELEASE)
 
-    async def _revise(self, stored: Stored) -> Outcome:
+    async def _revise(self, stored: Stored) -> tuple[Outcome, Stored | None]:
         legs = counters.revised_terms(stored.proposal)
         claim = ledgers.claim_of(stored.proposal, legs, stored.claim_version)
         outcome = (await self._ledger.hold([claim]))[stored.name]
@@ -136,53 +149,51 @@ class Settlement:
         if outcome.ok:
             move = counters.revise(stored.proposal, now)
             confirming = move.proposal.state == Proposal.STATE_CONFIRMING
-            await self._save(stored, move, Todo.COMMIT if confirming else Todo.NOTHING)
-        else:
-            move = counters.unfit(stored.proposal, now, outcome.message)
-            version = stored.claim_version + 1
-            await self._store.save(stored, move, Todo.REHOLD, claim_version=version)
-        return outcome
+            todo = Todo.COMMIT if confirming else Todo.NOTHING
+            return outcome, await self._save(stored, move, todo)
+        move = counters.unfit(stored.proposal, now, outcome.message)
+        version = stored.claim_version + 1
+        return outcome, await self._store.save(stored, move, Todo.REHOLD, claim_version=version)
 
-    async def _rehold(self, stored: Stored) -> Outcome:
+    async def _rehold(self, stored: Stored) -> tuple[Outcome, Stored | None]:
         claim = ledgers.claim_of(stored.proposal, stored.proposal.legs, stored.claim_version)
         outcome = (await self._ledger.hold([claim]))[stored.name]
         if outcome.ok:
-            await self._store.set_todo(stored, Todo.NOTHING)
-        else:
-            _log.error("hold lost", proposal=stored.name, why=outcome.message)
-            gone = proposals.expire(stored.proposal, self._now(), "the hold was gone")
-            await self._save(stored, gone, Todo.RELEASE)
-        return outcome
+            return outcome, await self._store.set_todo(stored, Todo.NOTHING)
+        _log.error("hold lost", proposal=stored.name, why=outcome.message)
+        gone = proposals.expire(stored.proposal, self._now(), "the hold was gone")
+        return outcome, await self._save(stored, gone, Todo.RELEASE)
 
-    async def _release(self, stored: Stored) -> Outcome:
+    async def _release(self, stored: Stored) -> tuple[Outcome, Stored | None]:
         await self._remember(stored)
         reference = ledgers.reference_of(stored.proposal, stored.claim_version)
         outcome = (await self._ledger.release([reference]))[stored.name]
         if outcome.reason == reason_pb2.REASON_CLAIM_COMMITTED:
             # Half of a commit that then failed: the proposal is over, so nothing may stay.
             outcome = (await self._ledger.release([reference], cancel=True))[stored.name]
-        if outcome.ok:
-            await self._store.set_todo(stored, Todo.NOTHING)
-            if stored.proposal.state in (Proposal.STATE_DECLINED, Proposal.STATE_EXPIRED):
-                self._broken()
-        else:
+        if not outcome.ok:
             _log.error("release refused", proposal=stored.name, why=outcome.message)
-        return outcome
+            return outcome, None
+        after = await self._store.set_todo(stored, Todo.NOTHING)
+        if stored.proposal.state in (Proposal.STATE_DECLINED, Proposal.STATE_EXPIRED):
+            self._broken()
+        return outcome, after
 
-    async def _cancel(self, stored: Stored) -> Outcome:
+    async def _cancel(self, stored: Stored) -> tuple[Outcome, Stored | None]:
         organization = organization_of(stored.proposal.demand)
         await self._memory.broken.add(BrokenOff(stored.name, organization, stored.value))
         reference = ledgers.reference_of(stored.proposal, stored.claim_version)
         outcome = (await self._ledger.release([reference], cancel=True))[stored.name]
-        if outcome.ok:
-            await self._store.set_todo(stored, Todo.NOTHING)
-        else:
+        if not outcome.ok:
             _log.error("cancel refused", proposal=stored.name, why=outcome.message)
-        return outcome
+            return outcome, None
+        return outcome, await self._store.set_todo(stored, Todo.NOTHING)
 
-    async def _save(self, stored: Stored, move: Move, todo: Todo) -> None:
-        if await self._store.save(stored, move, todo):
+    async def _save(self, stored: Stored, move: Move, todo: Todo) -> Stored | None:
+        after = await self._store.save(stored, move, todo)
+        if after is not None:
             metrics.MOVES.labels(Proposal.State.Name(move.proposal.state)).inc()
+        return after
 
     async def _remember(self, stored: Stored) -> None:
         """Note which pairs were turned down, and put an innocent demand at the head."""
