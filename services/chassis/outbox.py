@@ -18,8 +18,11 @@ from services.chassis.mongo import IDS_AT_ONCE, Collection
 IN_FLIGHT = 200
 BATCH = 5000  # of one query: the embedded store reads all that is pending for each
 POLL_SECONDS = 0.5
-# Events of a busy moment go together: a query and a write for each alone would be most of the work.
+# Events of a busy time go together, a document's own ones above all: a query and a write for each
+# event alone would cost the store as much as what it tells of.
+BUSY = 16
 LINGER_SECONDS = 0.02
+BUSY_LINGER_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 5.0
 
 
@@ -42,8 +45,7 @@ class Relay:
         while True:
             self._wanted.clear()
             try:
-                while await self.relay_once():
-                    pass
+                relayed = await self.relay_once()
                 pause = POLL_SECONDS
             except Exception as error:
                 if not faults.is_away(error):
@@ -53,10 +55,11 @@ class Relay:
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
                 await asyncio.sleep(pause)
                 continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._wanted.wait()
-            await asyncio.sleep(LINGER_SECONDS)
+            if not relayed:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._wanted.wait()
+            await asyncio.sleep(BUSY_LINGER_SECONDS if relayed > BUSY else LINGER_SECONDS)
 
     async def relay_once(self) -> int:
         """Relay one batch of each collection and return how many documents were emptied.
