@@ -35,6 +35,12 @@ class Week:
         year, week, _ = self.end.isocalendar()
         return f"{year}-W{week:02d}"
 
+    @property
+    def after(self) -> str:
+        """The ISO week after it."""
+        year, week, _ = (self.end + INTERVAL).isocalendar()
+        return f"{year}-W{week:02d}"
+
     def of(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The rows that came in during the week."""
         return rows[(rows["date"] > self.start) & (rows["date"] < self.end)]

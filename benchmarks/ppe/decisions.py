@@ -34,7 +34,6 @@ def decided(
             stock = stocks[leg.offer]
             for delivery in leg.deliveries:
                 stock.left -= delivery.quantity
-                stock.used[delivery.period] = stock.used.get(delivery.period, 0) + delivery.quantity
                 held = (week.end - stock.date).total_seconds() / _DAY_SECONDS
                 found.append(
                     {

@@ -23,7 +23,7 @@ from spareline.registry.v1 import (
     registry_service_pb2_grpc,
 )
 
-IN_FLIGHT: Final = 50
+IN_FLIGHT: Final = 16
 _RENEW_SECONDS: Final = 120.0
 REGION: Final = "US-KS"
 """The data tells no region; the centre of the recovered map lies in Kansas."""

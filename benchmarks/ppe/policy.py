@@ -19,6 +19,8 @@ from spareline.matching.v1.policy_pb2 import Policy
 
 NAME: Final = "policies/emergency"
 _ID: Final = "emergency"
+# The data cover four months; the donations lie in the week after them.
+_HORIZON_WEEKS: Final = 30
 KM_PER_MILE: Final = 1.609344
 
 
@@ -33,7 +35,7 @@ def emergency(*, per_item_mile: int, per_shipment: int, seconds: int) -> Policy:
         price_rule=Policy.PRICE_RULE_OFFER,
         lease=Duration(seconds=24 * 3600),
         time_limit=Duration(seconds=seconds),
-        horizon_periods=1,
+        horizon_periods=_HORIZON_WEEKS,
         # No schedule and no debounce: the replay asks for each round itself.
     )
 

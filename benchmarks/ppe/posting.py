@@ -1,8 +1,7 @@
 """Posting donations as offers and requests as demands, by the platform that brings them.
 
-A donation is a stock that serves in any later week. Capacity lies in periods, so what is left of
-it is moved on: its first week's period holds all of it, each later week keeps in the past what was
-committed there and offers the rest in the present one.
+A donation is a stock that serves in any later week. All of it is offered in the one week that
+follows the replay: every round looks so far ahead, so it serves until then and never moves.
 """
 
 from __future__ import annotations
@@ -10,11 +9,10 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
-from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.latlng_pb2 import LatLng
 
 from benchmarks.ppe.data import Sites, Week
@@ -37,7 +35,7 @@ _KEPT_DAYS: Final = 7
 
 @dataclass
 class Stock:
-    """What is left of a donation, and what of it was committed in which period."""
+    """A donation, and what is left of it."""
 
     donor: str
     name: str
@@ -45,15 +43,6 @@ class Stock:
     title: str
     date: pd.Timestamp
     left: int
-    period: str
-    """The period in which the rest is offered."""
-    used: dict[str, int] = field(default_factory=dict)
-
-    def capacity(self) -> list[PeriodQuantity]:
-        """The capacity to offer: the rest in its period, and what is bound where it is."""
-        quantities = dict(self.used)
-        quantities[self.period] = quantities.get(self.period, 0) + self.left
-        return [PeriodQuantity(period=p, quantity=q) for p, q in sorted(quantities.items())]
 
 
 async def capabilities(market: Market, names: Sequence[str]) -> dict[str, str]:
@@ -80,12 +69,14 @@ class Poster:
         codes: dict[str, str],
         radius_miles: float,
         worth: int,
+        period: str,
     ) -> None:
-        """``worth`` is that of a request served whole, in fen."""
+        """``worth`` is that of a request served whole, in fen; donations lie in ``period``."""
         self._market = market
         self._sites = sites
         self._codes = codes
         self._worth = worth
+        self._period = period
         self._radius_km = round(radius_miles * 1.609344)
         self._there: set[str] = set()
         # Past enough not to meet the market of today, recent enough not to expire under our hands.
@@ -127,8 +118,8 @@ class Poster:
             )
         )
 
-    async def donate(self, rows: pd.DataFrame, period: str) -> list[Stock]:
-        """Post donations, each with all of it in the given period."""
+    async def donate(self, rows: pd.DataFrame) -> list[Stock]:
+        """Post donations."""
         stocks = [
             Stock(
                 donor=don,
@@ -137,7 +128,6 @@ class Poster:
                 title=ppe,
                 date=date,
                 left=int(quantity),
-                period=period,
             )
             for row, don, ppe, date, quantity in zip(
                 rows.index, rows["don_id"], rows["ppe"], rows["date"], rows["qty"], strict=True
@@ -180,23 +170,6 @@ class Poster:
             reach=Reach(radius_km=self._radius_km),
         )
 
-    async def carry_over(
-        self, stocks: Sequence[Stock], period: str, done: Callable[[], object]
-    ) -> None:
-        """Offer what is left of earlier donations in the present period."""
-
-        async def move(stock: Stock) -> None:
-            stock.period = period
-            await self._market.platform.registry.UpdateOffer(
-                api.UpdateOfferRequest(
-                    offer=self._offer(stock),
-                    update_mask=FieldMask(paths=["capacity"]),
-                    request_id=str(uuid.uuid4()),
-                )
-            )
-
-        await all_of(move, stocks, done)
-
     def _offer(self, stock: Stock) -> Offer:
         # Nothing is offered in the last period; it keeps the offer from expiring as long past.
         kept = PeriodQuantity(period=self._latest, quantity=0)
@@ -204,7 +177,7 @@ class Poster:
             name=stock.name,
             capability=stock.capability,
             title=stock.title,
-            capacity=[*stock.capacity(), kept],
+            capacity=[PeriodQuantity(period=self._period, quantity=stock.left), kept],
         )
 
 

@@ -93,7 +93,8 @@ class Replay:
         operator = self._market.operator
         kinds = sorted({*self._data.donors["ppe"], *self._data.recipients["ppe"]})
         codes = await capabilities(self._market, kinds)
-        self._poster = Poster(self._market, self._sites, codes, self._radius, self._worth)
+        after = weeks[-1].after
+        self._poster = Poster(self._market, self._sites, codes, self._radius, self._worth, after)
         before = await policy.active(operator)
         await policy.put(operator, emergency)
         # Else a round of the market's own policy would start whenever the book has been quiet.
@@ -133,17 +134,15 @@ class Replay:
         return result
 
     async def _post(self, week: Week, tell: Tell) -> None:
-        """Bring the week's donations and requests, and the stock, before matching's eyes."""
+        """Bring the week's donations and requests before matching's eyes."""
         donations, requests = week.of(self._data.donors), week.of(self._data.recipients)
         before = await clearing.taken_in(self._market, 0, 0, tell)
         donors, recipients = donations["don_id"].unique(), requests["rec_id"].unique()
         count = _Count(tell, "registering", self._poster.new_in(donors, recipients))
         await self._poster.register(donors, recipients, count)
         tell(f"posting {len(donations)} donations and {len(requests)} requests")
-        left = [s for s in self._stocks.values() if s.left and s.period != week.period]
-        await self._poster.carry_over(left, week.period, _Count(tell, "moving stock", len(left)))
         if len(donations):
-            stocks = await self._poster.donate(donations, week.period)
+            stocks = await self._poster.donate(donations)
             self._stocks |= {stock.name: stock for stock in stocks}
         demands = before.demands
         if len(requests):

@@ -20,9 +20,9 @@ BATCH = 5000  # of one query: the embedded store reads all that is pending for e
 POLL_SECONDS = 0.5
 # Events of a busy time go together, a document's own ones above all: a query and a write for each
 # event alone would cost the store as much as what it tells of.
-BUSY = 16
+BUSY = 20
 LINGER_SECONDS = 0.02
-BUSY_LINGER_SECONDS = 0.25
+BUSY_LINGER_SECONDS = 0.75
 _LONGEST_PAUSE_SECONDS = 5.0
 
 

@@ -55,7 +55,7 @@ def test_the_same_decisions_count_the_same(name: str) -> None:
     rows: list[dict[str, object]] = []
     stocks = {
         f"organizations/{don}/offers/d{row}": Stock(
-            don, f"organizations/{don}/offers/d{row}", "code", ppe, date, int(qty), "2020-W15"
+            don, f"organizations/{don}/offers/d{row}", "code", ppe, date, int(qty)
         )
         for row, don, date, ppe, qty in DONORS.itertuples()
     }
