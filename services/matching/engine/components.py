@@ -7,29 +7,23 @@ with a minimum run join all their demands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
+from services.matching.engine.cut import Part, RowsOf, cut
 from services.matching.engine.indices import Indices, indices
 from services.matching.engine.limits import IntArray
-from services.matching.engine.market import Market, Term
+from services.matching.engine.market import Market
 
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """A market of its own, and the rows of the whole that it was taken from."""
-
-    market: Market
-    offers: IntArray
-    slots: IntArray
-    demands: IntArray
-    lines: IntArray
-    pairs: IntArray
-    setups: IntArray
-    variables: IntArray
-    caps: IntArray
+__all__ = [
+    "Part",
+    "component_labels",
+    "component_of",
+    "contested_caps",
+    "contested_slots",
+    "part_of",
+    "split",
+]
 
 
 def component_labels(market: Market) -> IntArray:
@@ -124,45 +118,18 @@ class _Groups:
 
     def take(self, label: int) -> Part:
         """The component with this label as a market of its own."""
-        m = self.market
-        demands, lines = self._demands.rows(label), self._lines.rows(label)
-        pairs, xs = self._pairs.rows(label), self._variables.rows(label)
-        slots, offers = np.unique(m.x_slot[xs]), np.unique(m.pair_offer[pairs])
-        setups = np.unique(m.pair_setup[pairs])
-        entries, pins = self._caps.rows(label), self._pins.rows(label)
-        caps, counts = np.unique(self._of.cap_of[entries], return_counts=True)
-        part = Market(
-            min_run=m.min_run[offers],
-            slot_offer=np.searchsorted(offers, m.slot_offer[slots]),
-            slot_period=m.slot_period[slots],
-            slot_capacity=m.slot_capacity[slots],
-            bundle=m.bundle[demands],
-            budget=m.budget[demands],
-            line_demand=np.searchsorted(demands, m.line_demand[lines]),
-            line_quantity=m.line_quantity[lines],
-            line_least=m.line_least[lines],
-            line_max_partners=m.line_max_partners[lines],
-            line_least_share=m.line_least_share[lines],
-            before_line=np.searchsorted(lines, m.before_line[self._rules.rows(label)]),
-            after_line=np.searchsorted(lines, m.after_line[self._rules.rows(label)]),
-            pair_offer=np.searchsorted(offers, m.pair_offer[pairs]),
-            pair_line=np.searchsorted(lines, m.pair_line[pairs]),
-            pair_min_order=m.pair_min_order[pairs],
-            pair_unit_cost=m.pair_unit_cost[pairs],
-            pair_fixed_cost=m.pair_fixed_cost[pairs],
-            pair_setup=np.searchsorted(setups, m.pair_setup[pairs]),
-            pair_use=m.pair_use[pairs],
-            setup_cost=m.setup_cost[setups],
-            x_pair=np.searchsorted(pairs, m.x_pair[xs]),
-            x_slot=np.searchsorted(slots, m.x_slot[xs]),
-            cap_limit=m.cap_limit[caps],
-            cap_start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            cap_pairs=np.searchsorted(pairs, m.cap_pairs[entries]),
-            pin_x=np.searchsorted(xs, m.pin_x[pins]),
-            pin_quantity=m.pin_quantity[pins],
-            terms=tuple(_term(t, pairs, setups, demands, lines) for t in m.terms),
+        entries = self._caps.rows(label)
+        rows = RowsOf(
+            demands=self._demands.rows(label),
+            lines=self._lines.rows(label),
+            rules=self._rules.rows(label),
+            pairs=self._pairs.rows(label),
+            variables=self._variables.rows(label),
+            pins=self._pins.rows(label),
+            entry_cap=self._of.cap_of[entries],
+            entry_pair=self.market.cap_pairs[entries],
         )
-        return Part(part, offers, slots, demands, lines, pairs, setups, xs, caps)
+        return cut(self.market, rows)
 
 
 class _Bucket:
@@ -175,16 +142,3 @@ class _Bucket:
     def rows(self, label: int) -> IntArray:
         first, last = np.searchsorted(self._sorted, [label, label + 1])
         return self._order[first:last]
-
-
-def _term(
-    term: Term, pairs: IntArray, setups: IntArray, demands: IntArray, lines: IntArray
-) -> Term:
-    return Term(
-        term.name,
-        term.per_tick[pairs],
-        term.per_pair[pairs],
-        term.per_setup[setups],
-        term.per_demand[demands],
-        term.per_line[lines],
-    )
