@@ -44,6 +44,10 @@ class Board:
         """What is left of the wall limit, never less than a hundredth of a second."""
         return max(0.01, limit - self.seconds())
 
+    def until(self, limit: float) -> Callable[[], bool]:
+        """Asks whether ``limit`` seconds have passed since the solve began, or it was stopped."""
+        return lambda: self.stopping or self.seconds() >= limit
+
     def begin(self, certified: int, parts: list[tuple[int, int]]) -> None:
         """The search begins with these values and bounds per component."""
         self._certified = certified

@@ -15,6 +15,7 @@ from services.matching.engine.components import Part, split
 from services.matching.engine.cpsat import Found, Limits, Search
 from services.matching.engine.flow import Transport, is_transport, sloped, transport_prices
 from services.matching.engine.greedy import greedy
+from services.matching.engine.large import LargePart
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
 from services.matching.engine.neighbourhood import SMALLEST, Neighbourhoods
@@ -36,6 +37,8 @@ from services.matching.engine.result import (
 LEAST_SHARE = 0.05
 # Above this many variables CP-SAT gains nothing from the whole: neighbourhoods get all the work.
 LARGEST_WHOLE = 8000
+# Above this many variables models are too slow to build: compiled loops price, sweep and search.
+LARGEST_MODEL = 20_000
 # Better slopes are given up after so many flows that gained nothing.
 MOST_IDLE_FLOWS = 3
 
@@ -48,6 +51,7 @@ class _Start:
     bound: int
     quantity: IntArray | None
     value: int
+    large: LargePart | None = None
 
 
 def solve(
@@ -93,6 +97,8 @@ def _start(part: Part, options: Options, board: Board) -> _Start:
     """Prices, bound and a first assignment of one part."""
     market = part.market
     left = board.seconds_left(options.time_limit_seconds)
+    if market.variables > LARGEST_MODEL and not market.pin_quantity.any():
+        return _start_large(part, options, board)
     flow: tuple[Prices, IntArray] | None = None
     if is_transport(market):
         network = Transport(market)
@@ -105,6 +111,18 @@ def _start(part: Part, options: Options, board: Board) -> _Start:
         goal = _goal(bound, options.gap_permille / 1000)
         best = _from_flow(network, part, flow, goal, time.monotonic() + left / 4)
     return _Start(prices, bound, best, 0 if best is None else value(market, best))
+
+
+def _start_large(part: Part, options: Options, board: Board) -> _Start:
+    """The same in compiled loops; a quarter of the time at most goes to prices."""
+    end = time.monotonic() + board.seconds_left(options.time_limit_seconds) / 4
+    large = LargePart(part.market, options.workers)
+    prices = large.prices(lambda: board.stopping or time.monotonic() > end)
+    bound = certify(part.market, prices.slot, prices.cap, prices.budget).bound
+    late = board.until(options.time_limit_seconds)
+    ended = large.sweep(late)
+    prices = replace(prices, finished=prices.finished and ended)
+    return _Start(prices, bound, large.quantity(), large.value, large)
 
 
 def _from_flow(
@@ -192,6 +210,8 @@ def _search(index: int, part: Part, start: _Start, limits: Limits, board: Board)
         return Found(start.quantity, start.bound, False, False)
     if start.quantity is not None and board.stopping:
         return Found(None, None, False, True)
+    if start.large is not None:
+        return _search_large(index, start.large, start, limits, board)
     hint, limits, cut_short = _improve(index, part, start, limits, board)
     if hint is not None and board.stopping:
         return Found(hint, None, False, True)
@@ -212,6 +232,20 @@ def _search(index: int, part: Part, start: _Start, limits: Limits, board: Board)
     if answer.bound is not None:
         board.tighter(index, answer.bound)
     return replace(answer, quantity=quantity, cut_short=answer.cut_short or cut_short)
+
+
+def _search_large(
+    index: int, large: LargePart, start: _Start, limits: Limits, board: Board
+) -> Found:
+    """Improve a large part until the limits or the gap."""
+    ended = large.improve(
+        limits.deterministic,
+        _goal(start.bound, limits.gap),
+        limits.seed,
+        board.until(board.seconds() + limits.seconds),
+        lambda worth: board.better(index, worth),
+    )
+    return Found(large.quantity(), None, False, not ended)
 
 
 def _improve(

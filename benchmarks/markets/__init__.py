@@ -1,0 +1,1 @@
+"""Realistic markets of any size, made at array level, for benchmarks of the engine."""

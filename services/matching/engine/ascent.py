@@ -1,0 +1,129 @@
+"""Prices of large parts, found like a market finds them: up where more is asked than there is.
+
+A subgradient ascent on the Lagrangian bound in scaled form: each price moves by the excess of what
+is asked at it, as a share of its capacity, averaged over past rounds (deflection: Camerini, Fratta
+and Maffioli 1975), with steps that shrink by a fixed factor. What it finds is within some tenths of
+a percent of what the simplex method proves on the same relaxation; any prices prove a valid bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from services.matching.engine.compact import Sorting
+from services.matching.engine.limits import IntArray
+from services.matching.engine.market import Market
+from services.matching.engine.oracle import Asked, Tariff, ask, ask_each, new_slate
+from services.matching.engine.prices import Prices
+from services.matching.engine.serving import FloatArray
+
+ROUNDS = 120
+FIRST_STEP, LAST_STEP = 0.3, 0.003
+# Weight of the newest round among those that set the direction.
+NEWEST = 0.3
+# Demands are asked in so many shares, whoever asks them, so that sums do not depend on threads.
+SHARES = 8
+
+
+class Ascent:
+    """The bound of one part as a function of prices, and the walk to low ones."""
+
+    def __init__(self, market: Market, sorting: Sorting, workers: int) -> None:
+        self._market, self._rows, self._workers = market, sorting.rows, workers
+        self._room = market.slot_capacity.astype(np.float64)
+        self._limit = market.cap_limit.astype(np.float64)
+        self._money = np.maximum(market.budget, 0).astype(np.float64)
+        self._has_budget = market.budget >= 0
+        self._cuts = _even(sorting, market.demands)
+        self._slates = [new_slate(self._rows) for _ in range(SHARES)]
+
+    def prices(self, stopped: Callable[[], bool]) -> Prices:
+        """The prices with the lowest bound met in `ROUNDS` rounds, or until ``stopped``."""
+        m = self._market
+        tariff = Tariff(np.zeros(m.slots), np.zeros(m.caps), np.zeros(m.demands))
+        worth_slot, worth_cap = self._typical()
+        best, lowest, finished = tariff, np.inf, True
+        ahead: Asked | None = None
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="price") as pool:
+            for turn in range(ROUNDS):
+                bound, asked = self._ask(pool, tariff)
+                if bound < lowest:
+                    best, lowest = tariff, bound
+                if stopped():
+                    finished = False
+                    break
+                excess = Asked(
+                    _share(asked.slot - self._room, self._room),
+                    _share(asked.cap - self._limit, self._limit),
+                    np.where(self._has_budget, _share(asked.budget - self._money, self._money), 0),
+                )
+                ahead = excess if ahead is None else _blend(ahead, excess)
+                step = FIRST_STEP * (LAST_STEP / FIRST_STEP) ** (turn / ROUNDS)
+                tariff = Tariff(
+                    _moved(tariff.slot, step * worth_slot, ahead.slot),
+                    _moved(tariff.cap, step * worth_cap, ahead.cap),
+                    _moved(tariff.budget, step, ahead.budget),
+                )
+        return Prices(best.slot, best.cap, best.budget, finished)
+
+    def best_each(self, prices: Prices) -> FloatArray:
+        """Per demand the best reduced value that it could reach at these prices."""
+        m = self._market
+        each = np.zeros(m.demands)
+        asked = Asked(np.zeros(m.slots), np.zeros(m.caps), np.zeros(m.demands))
+        tariff = Tariff(prices.slot, prices.cap, prices.budget)
+        ask_each(self._rows, tariff, asked, self._slates[0], self._room, each)
+        return each
+
+    def _ask(self, pool: ThreadPoolExecutor, tariff: Tariff) -> tuple[float, Asked]:
+        """The bound at these prices, in real numbers, and what is asked."""
+        m = self._market
+
+        def one(share: int) -> tuple[float, Asked]:
+            own = Asked(np.zeros(m.slots), np.zeros(m.caps), np.zeros(m.demands))
+            low, high = self._cuts[share], self._cuts[share + 1]
+            return ask(self._rows, tariff, own, self._slates[share], self._room, low, high), own
+
+        parts = list(pool.map(one, range(SHARES)))
+        asked = Asked(*(np.sum([getattr(p[1], name) for p in parts], axis=0) for name in _NAMES))
+        bound = sum(value for value, _ in parts) + float(tariff.slot @ self._room)
+        return bound + float(tariff.cap @ self._limit), asked
+
+    def _typical(self) -> tuple[FloatArray, FloatArray]:
+        """Per slot and cap the mean worth of a tick that could go there: the unit of its steps."""
+        c, m = self._rows, self._market
+        tick = np.maximum(c.pairs["tick"][:-1] / c.pairs["use"][:-1], 0.0)
+        slot = c.xs["slot"][:-1]
+        by_slot = np.bincount(slot, np.repeat(tick, np.diff(c.pairs["x0"])), m.slots)
+        by_cap = np.bincount(c.cap, np.repeat(tick, np.diff(c.pairs["cap0"])), m.caps)
+        return (
+            by_slot / np.maximum(np.bincount(slot, minlength=m.slots), 1),
+            by_cap / np.maximum(np.bincount(c.cap, minlength=m.caps), 1),
+        )
+
+
+_NAMES = Asked._fields
+
+
+def _even(sorting: Sorting, demands: int) -> IntArray:
+    """Where shares of about equally many variables begin, as demands."""
+    c = sorting.rows
+    size = c.pairs["x0"][c.lines["pair0"][c.demands["line0"]]]
+    cuts = np.searchsorted(size, np.linspace(0, size[-1], SHARES + 1)).astype(np.int64)
+    cuts[0], cuts[-1] = 0, demands
+    return cuts
+
+
+def _share(excess: FloatArray, whole: FloatArray) -> FloatArray:
+    return np.asarray(np.clip(excess / np.maximum(whole, 1.0), -1.0, 1.0), dtype=np.float64)
+
+
+def _blend(old: Asked, new: Asked) -> Asked:
+    return Asked(*((1 - NEWEST) * a + NEWEST * b for a, b in zip(old, new, strict=True)))
+
+
+def _moved(price: FloatArray, step: FloatArray | float, excess: FloatArray) -> FloatArray:
+    return np.asarray(np.maximum(0.0, price + step * excess), dtype=np.float64)

@@ -1,0 +1,204 @@
+"""Solving a part that is too large for models: prices, one guided sweep, ruin and recreate.
+
+The walk goes in rounds. In each, the part is cut into sides which are worked on at the same time;
+the cut lies elsewhere each time. How many sides and turns there are depends on the part alone, so
+that any number of threads gives the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from services.matching.engine.ascent import Ascent
+from services.matching.engine.compact import Compact, compact
+from services.matching.engine.limits import IntArray
+from services.matching.engine.market import Market
+from services.matching.engine.prices import Prices
+from services.matching.engine.recreate import close_below_run, new_memory, sweep, walk
+from services.matching.engine.serving import FloatArray, new_desk, new_state
+from services.matching.engine.sides import homes, sides_of, walk_order
+
+# Turns of the walk per unit of deterministic time, on the whole part.
+TURNS_PER_UNIT = 60_000
+ROUNDS = 12
+# A side is not cut smaller than this many demands, nor a part into more than MOST_SIDES.
+SMALLEST_SIDE = 1500
+MOST_SIDES = 16
+# Turns between two looks at the clock.
+SLICE = 2000
+# Temperatures, as shares of the mean worth of a served demand.
+HOT, COLD = 0.03, 0.001
+# A demand that misses more than this share of what it could be worth is begun with more often.
+MISSED = 0.03
+# Sweeps are looked at between so many demands.
+STRETCH = 4096
+
+
+class LargePart:
+    """One part in compact rows, with its prices and what is served so far."""
+
+    def __init__(self, market: Market, workers: int) -> None:
+        self._market, self._workers = market, workers
+        self._sorting = compact(market)
+        self._rows = self._sorting.rows
+        self._state = new_state(self._rows, market.slot_capacity, market.cap_limit)
+        self._ascent = Ascent(market, self._sorting, workers)
+        self._everywhere = np.zeros(market.offers, dtype=np.int64)
+        self._price = np.zeros(market.slots)
+
+    def prices(self, stopped: Callable[[], bool]) -> Prices:
+        """Prices with a low bound; they guide all that follows."""
+        prices = self._ascent.prices(stopped)
+        self._price, self._each = prices.slot, self._ascent.best_each(prices)
+        return prices
+
+    @property
+    def value(self) -> int:
+        """What is served is worth this much."""
+        return int(self._state.worth.sum())
+
+    def quantity(self) -> IntArray:
+        """What is served, as ``quantity[X]`` of the market."""
+        found = np.zeros(self._market.variables, dtype=np.int64)
+        found[self._sorting.x] = self._state.quantity
+        return found
+
+    def sweep(self, stopped: Callable[[], bool]) -> bool:
+        """Serve all demands once, the best reduced value per tick first; whether it could end."""
+        c, s, desk = self._rows, self._state, new_desk(self._rows)
+        order = self._order()
+        ended = self._serve(order, stopped)
+        runs = np.flatnonzero(self._market.min_run > 0)
+        least = self._market.min_run
+        # Whoever is closed stays closed, so this ends; it may not be left before it has.
+        while True:
+            used = s.offer_used[runs]
+            below = runs[(used > 0) & (used < least[runs])]
+            if not len(below):
+                break
+            below = below[np.argsort(s.offer_used[below] / least[below], kind="stable")]
+            close_below_run(c, s, desk, self._price, self._everywhere, below)
+        s.closed[runs] = s.offer_used[runs] == 0
+        return self._serve(order, stopped) and ended
+
+    def _serve(self, order: IntArray, stopped: Callable[[], bool]) -> bool:
+        desk = new_desk(self._rows)
+        for start in range(0, len(order), STRETCH):
+            if stopped():
+                return False
+            some = order[start : start + STRETCH]
+            sweep(self._rows, self._state, desk, self._price, self._everywhere, -1, some)
+        return True
+
+    def _order(self) -> IntArray:
+        """Demands with a pair, by their best reduced value per tick."""
+        c = self._rows
+        pairs = c.pairs[:-1]
+        low = np.minimum.reduceat(self._price[c.xs["slot"]], c.pairs["x0"])[:-1]
+        reduced = np.where(np.diff(c.pairs["x0"]) > 0, pairs["tick"] - pairs["use"] * low, -np.inf)
+        best = np.full(self._market.demands, -np.inf)
+        np.maximum.at(best, c.lines["demand"][pairs["line"]], reduced)
+        order = np.argsort(-best, kind="stable")
+        return np.asarray(order[np.isfinite(best[order])], dtype=np.int64)
+
+    def improve(
+        self,
+        units: float,
+        goal: int,
+        seed: int,
+        stopped: Callable[[], bool],
+        better: Callable[[int], None],
+    ) -> bool:
+        """Walk for so many units of deterministic time, or to ``goal``; whether it could end."""
+        c, s, m = self._rows, self._state, self._market
+        count = int(np.clip(m.demands // SMALLEST_SIDE, 1, MOST_SIDES))
+        desks = [new_desk(c) for _ in range(count)]
+        memories = [new_memory(c, seed * MOST_SIDES + at) for at in range(count)]
+        orders = [np.empty(m.offers, dtype=np.int64) for _ in range(2)]
+        walk_order(c, 0, orders[0])
+        walk_order(c, int(orders[0][-1]), orders[1])
+        turns = max(1, int(units * TURNS_PER_UNIT) // ROUNDS)
+        home = np.empty(m.demands, dtype=np.int64)
+        mean = float(s.worth[s.worth > 0].mean()) if (s.worth > 0).any() else 1.0
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="walk") as pool:
+            for turn in range(ROUNDS):
+                side = sides_of(c, orders[turn % 2], count, (turn // 2 % 3) / 3 if count > 1 else 0)
+                homes(c, s, self._price, side, home)
+                shared = self._share_caps(side, count)
+                seeds = self._seeds()
+                heat = mean * HOT * (COLD / HOT) ** (turn / ROUNDS)
+                cool = mean * HOT * (COLD / HOT) ** ((turn + 1) / ROUNDS)
+
+                def one(own: int) -> bool:
+                    mine = seeds[home[seeds] == own]  # noqa: B023 - ends with its round
+                    local = s._replace(cap_left=shared[own])  # noqa: B023
+                    own_turns = turns * len(mine) // max(1, len(seeds))  # noqa: B023
+                    memories[own].mark[:] = -1
+                    for first in range(0, own_turns, SLICE):
+                        if stopped():
+                            return False
+                        walk(
+                            c,
+                            local,
+                            desks[own],
+                            memories[own],
+                            self._price,
+                            side,  # noqa: B023
+                            own,
+                            home,
+                            mine,
+                            np.array([first, min(SLICE, own_turns - first), own_turns]),
+                            heat,  # noqa: B023
+                            cool,  # noqa: B023
+                        )
+                    return True
+
+                ended = all(list(pool.map(one, range(count))))
+                self._gather_caps()
+                better(self.value)
+                if not ended:
+                    return False
+                if self.value >= goal:
+                    return True
+        return True
+
+    def _seeds(self) -> IntArray:
+        """Demands that could be served, those that miss most twice more."""
+        c = self._rows
+        able = np.flatnonzero(np.diff(c.lines["pair0"][c.demands["line0"]]))
+        missed = able[self._each[able] - self._reached()[able] > MISSED * self._each[able]]
+        return np.concatenate([able, missed, missed])
+
+    def _reached(self) -> FloatArray:
+        """Per demand what it is worth less the price of what it takes."""
+        c, s = self._rows, self._state
+        own = np.flatnonzero(s.quantity)
+        pair = np.searchsorted(c.pairs["x0"][:-1], own, side="right") - 1
+        paid = self._price[c.xs["slot"][own]] * c.pairs["use"][pair] * s.quantity[own]
+        demand = c.lines["demand"][c.pairs["line"][pair]]
+        spent = np.bincount(demand, weights=paid, minlength=self._market.demands)
+        return np.asarray(s.worth - spent, dtype=np.float64)
+
+    def _share_caps(self, side: IntArray, count: int) -> list[IntArray]:
+        """What is left of each cap, in equal parts for the sides that could use it."""
+        c, left = self._rows, self._state.cap_left
+        if count == 1 or not len(left):
+            return [left.copy() for _ in range(count)]
+        owner = side[c.pairs["offer"][np.repeat(np.arange(len(c.pairs) - 1), _sizes(c))]]
+        users = np.zeros((count, len(left)), dtype=np.int64)
+        users[owner, c.cap] = 1
+        return [users[own] * left // np.maximum(users.sum(axis=0), 1) for own in range(count)]
+
+    def _gather_caps(self) -> None:
+        """Count what is left of each cap anew, from what the pairs carry."""
+        c, s = self._rows, self._state
+        ticks = np.repeat(s.pair_ticks, _sizes(c))
+        used = np.bincount(c.cap, weights=ticks, minlength=len(s.cap_left)).astype(np.int64)
+        s.cap_left[:] = self._market.cap_limit - used
+
+
+def _sizes(c: Compact) -> IntArray:
+    return np.diff(c.pairs["cap0"])

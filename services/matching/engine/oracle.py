@@ -1,0 +1,351 @@
+"""Compiled: what each demand would take at given prices, and what that is worth at most.
+
+The value is the one of `reduced.py` (see docs/engine.md, "Bound and certificate") in real numbers;
+the use of slots, caps and budgets that goes with it is a subgradient of the bound at the prices.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from services.matching.engine.compact import Compact, Rows
+from services.matching.engine.compiled import compiled, inner
+from services.matching.engine.serving import FloatArray
+
+# Of one pair of the line at hand: its best average and where it is first reached, what it is worth
+# alone and with how many ticks, what has been taken of it, and where its next step begins.
+PLAN = np.dtype(
+    [
+        ("rate", "f8"),
+        ("first", "f8"),
+        ("alone", "f8"),
+        ("whole", "f8"),
+        ("take", "f8"),
+        ("value", "f8"),
+        ("size", "f8"),
+        ("usable", "i8"),
+    ]
+)
+
+
+class Tariff(NamedTuple):
+    """Real prices: per slot tick, per tick under a cap, per minor unit of a demand's budget."""
+
+    slot: FloatArray
+    cap: FloatArray
+    budget: FloatArray
+
+
+class Asked(NamedTuple):
+    """What is asked at the prices, in real ticks and minor units."""
+
+    slot: FloatArray
+    cap: FloatArray
+    budget: FloatArray
+
+
+class Slate(NamedTuple):
+    """Room to work in for one thread."""
+
+    plans: Rows  # [pairs of a line]
+    order: FloatArray  # values of a pair's variables, best first
+    which: FloatArray  # the variables in that order
+    line_takes: FloatArray  # takes of all pairs of the demand at hand
+
+
+def new_slate(c: Compact) -> Slate:
+    """Room for one thread."""
+    pairs = int(np.diff(c.lines["pair0"]).max(initial=0)) + 1
+    slots = int(np.diff(c.pairs["x0"]).max(initial=0)) + 1
+    width = int(np.diff(c.lines["pair0"][c.demands["line0"]]).max(initial=0)) + 1
+    return Slate(np.zeros(pairs, dtype=PLAN), np.zeros(slots), np.zeros(slots), np.zeros(width))
+
+
+@compiled
+def ask(
+    c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, first: int, last: int
+) -> float:
+    """Add what demands ``first`` to ``last`` ask to ``a``; the sum of their best reduced values.
+
+    ``room[S]`` is the slots' capacity.
+    """
+    total = 0.0
+    for demand in range(first, last):
+        total += _demand(c, t, a, w, room, demand)
+    return total
+
+
+@compiled
+def ask_each(c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, each: FloatArray) -> None:
+    """The best reduced value of every demand into ``each[D]``."""
+    for demand in range(len(each)):
+        each[demand] = _demand(c, t, a, w, room, demand)
+
+
+@inner
+def _demand(c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, demand: int) -> float:
+    whole = c.demands[demand].bundle == 1
+    beta = t.budget[demand] if c.demands[demand].budget >= 0 else 0.0
+    begin = c.lines[c.demands[demand].line0].pair0
+    total, some = 0.0, False
+    for line in range(c.demands[demand].line0, c.demands[demand + 1].line0):
+        worth = _line(c, t, w, room, line, beta, begin)
+        if worth == -np.inf or (not whole and worth <= 0.0):
+            if whole:
+                return 0.0
+            for p in range(c.lines[line].pair0, c.lines[line + 1].pair0):
+                w.line_takes[p - begin] = 0.0
+            some = some or worth != -np.inf
+            continue
+        some = True
+        total += worth
+    if not some:
+        return 0.0
+    total += c.demands[demand].worth + beta * max(0, c.demands[demand].budget)
+    last = -1
+    for p in range(begin, c.lines[c.demands[demand + 1].line0].pair0):
+        # Rows of one group may lie apart; a gain counted twice would only loosen the guide.
+        if c.pairs[p].group != last and c.groups[c.pairs[p].group].worth > 0:
+            total += c.groups[c.pairs[p].group].worth
+        last = c.pairs[p].group
+    if total <= 0.0:
+        return 0.0
+    for p in range(begin, c.lines[c.demands[demand + 1].line0].pair0):
+        if w.line_takes[p - begin] > 0.0:
+            _charge(c, t, a, w, room, p, demand, beta, w.line_takes[p - begin])
+    return float(total)
+
+
+@inner
+def _line(
+    c: Compact, t: Tariff, w: Slate, room: FloatArray, line: int, beta: float, begin: int
+) -> float:
+    """The best reduced value of a served line, -inf when it can't be; takes into the slate."""
+    low, high = c.lines[line].pair0, c.lines[line + 1].pair0
+    count = high - low
+    most, least = float(c.lines[line].most), float(c.lines[line].least)
+    for i in range(count):
+        _pair(c, t, w, room, low + i, i, beta, most)
+        w.line_takes[low + i - begin] = 0.0
+    limit = c.lines[line].partners
+    limit = limit if limit > 0 else count
+    if limit < count or c.lines[line].partners > 0:
+        alone, reach = _best_alone(c, w, low, count, limit)
+        if reach < least:
+            return -np.inf
+        if limit == 1 and least == most:
+            # The line's bound is its best pair alone.
+            best = 0
+            for i in range(count):
+                if w.plans[i].usable == 1 and (
+                    w.plans[best].usable == 0 or w.plans[i].alone > w.plans[best].alone
+                ):
+                    best = i
+            w.line_takes[low + best - begin] = w.plans[best].whole
+            return float(alone + c.lines[line].worth)
+    else:
+        reach = 0.0
+        for i in range(count):
+            if w.plans[i].usable == 1:
+                reach += c.pairs[low + i].most
+        if reach < least or count == 0:
+            return -np.inf
+        alone = np.inf
+    filled = _fill(c, t, w, room, low, count, beta, most, least)
+    if filled <= alone:
+        for i in range(count):
+            w.line_takes[low + i - begin] = w.plans[i].take
+        return float(filled + c.lines[line].worth)
+    for turn in range(limit):
+        best = -1
+        for i in range(count):
+            if w.plans[i].usable == 0 or w.line_takes[low + i - begin] > 0.0:
+                continue
+            if best < 0 or w.plans[i].alone > w.plans[best].alone:
+                best = i
+        if best < 0 or (turn > 0 and w.plans[best].alone <= 0.0):
+            break
+        w.line_takes[low + best - begin] = w.plans[best].whole
+    return float(alone + c.lines[line].worth)
+
+
+@inner
+def _best_alone(c: Compact, w: Slate, low: int, count: int, limit: int) -> tuple[float, float]:
+    """The best pair alone and the next that gain, up to the limit; and the most ticks of so many.
+
+    The slate's ``take`` marks what has been counted.
+    """
+    total, reach = 0.0, 0.0
+    for turn in range(limit):
+        best, large = -1, -1
+        for i in range(count):
+            if w.plans[i].usable == 0:
+                continue
+            if w.plans[i].take == 0.0 and (best < 0 or w.plans[i].alone > w.plans[best].alone):
+                best = i
+            if w.plans[i].size >= 0.0 and (
+                large < 0 or c.pairs[low + i].most > c.pairs[low + large].most
+            ):
+                large = i
+        if best < 0:
+            break
+        if turn == 0 or w.plans[best].alone > 0.0:
+            total += w.plans[best].alone
+        w.plans[best].take = 1.0
+        reach += c.pairs[low + large].most
+        w.plans[large].size = -1.0
+    for i in range(count):
+        w.plans[i].take = 0.0
+        w.plans[i].size = w.plans[i].first
+    return total, reach
+
+
+@inner
+def _once(c: Compact, p: int, beta: float) -> float:
+    """What using the pair costs once, with its part of the group's set-up."""
+    group = c.groups[c.pairs[p].group]
+    joint = max(0, -group.worth) + beta * group.cost
+    part = joint * c.pairs[p].most / max(1, group.most)
+    return float(part + beta * c.pairs[p].fixed - c.pairs[p].once)
+
+
+@inner
+def _ranked(c: Compact, t: Tariff, w: Slate, p: int, beta: float) -> int:
+    """Values of the pair's variables into the slate, best first; their number."""
+    base = c.pairs[p].tick - beta * c.pairs[p].unit
+    for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
+        base -= t.cap[c.cap[at]]
+    count = 0
+    for x in range(c.pairs[p].x0, c.pairs[p + 1].x0):
+        value = base - t.slot[c.xs[x].slot] * c.pairs[p].use
+        at = count
+        while at > 0 and w.order[at - 1] < value:
+            w.order[at], w.which[at] = w.order[at - 1], w.which[at - 1]
+            at -= 1
+        w.order[at], w.which[at] = value, x
+        count += 1
+    return count
+
+
+@inner
+def _pair(
+    c: Compact, t: Tariff, w: Slate, room: FloatArray, p: int, i: int, beta: float, most: float
+) -> None:
+    """The least concave function above what the pair adds, into plan ``i``."""
+    start = float(c.pairs[p].start)
+    w.plans[i].usable = 1 if c.pairs[p].most >= start else 0
+    w.plans[i].take = 0.0
+    w.plans[i].rate = -np.inf
+    w.plans[i].alone = -np.inf
+    w.plans[i].first = 0.0
+    if w.plans[i].usable == 0:
+        return
+    count = _ranked(c, t, w, p, beta)
+    once = _once(c, p, beta)
+    got, worth = 0.0, 0.0
+    for k in range(count):
+        value = w.order[k]
+        slot = c.xs[int(w.which[k])].slot
+        take = min(min(most, np.floor(room[slot] / c.pairs[p].use)), most - got)
+        if got < start <= got + take:
+            _point(w, i, start, worth + value * (start - got) - once)
+        got += take
+        worth += value * take
+        if take > 0.0 and got >= start:
+            _point(w, i, got, worth - once)
+        if got >= start and value <= 0.0:
+            break
+    w.plans[i].value = w.plans[i].rate
+    w.plans[i].size = w.plans[i].first
+
+
+@inner
+def _point(w: Slate, i: int, ticks: float, gain: float) -> None:
+    if gain / ticks > w.plans[i].rate:
+        w.plans[i].rate, w.plans[i].first = gain / ticks, ticks
+    if gain > w.plans[i].alone:
+        w.plans[i].alone, w.plans[i].whole = gain, ticks
+
+
+@inner
+def _fill(
+    c: Compact,
+    t: Tariff,
+    w: Slate,
+    room: FloatArray,
+    low: int,
+    count: int,
+    beta: float,
+    most: float,
+    least: float,
+) -> float:
+    """Fill the line step by step with the best that any pair adds next."""
+    got, total = 0.0, 0.0
+    while got < most:
+        best = -1
+        for i in range(count):
+            if w.plans[i].size <= 0.0 or w.plans[i].usable == 0:
+                continue
+            if best < 0 or w.plans[i].value > w.plans[best].value:
+                best = i
+        if best < 0 or (w.plans[best].value <= 0.0 and got >= least):
+            break
+        value = w.plans[best].value
+        take = min(w.plans[best].size, (most if value > 0.0 else least) - got)
+        total += take * value
+        got += take
+        w.plans[best].take += take
+        if got < most:
+            _step(c, t, w, room, low + best, best, beta, most)
+    return total
+
+
+@inner
+def _step(
+    c: Compact, t: Tariff, w: Slate, room: FloatArray, p: int, i: int, beta: float, most: float
+) -> None:
+    """The next step of a pair after what has been taken of it."""
+    count = _ranked(c, t, w, p, beta)
+    got = 0.0
+    for k in range(count):
+        slot = c.xs[int(w.which[k])].slot
+        take = min(min(most, np.floor(room[slot] / c.pairs[p].use)), most - got)
+        if got + take > w.plans[i].take:
+            w.plans[i].value = w.order[k]
+            w.plans[i].size = got + take - w.plans[i].take
+            return
+        got += take
+    w.plans[i].size = 0.0
+
+
+@inner
+def _charge(
+    c: Compact,
+    t: Tariff,
+    a: Asked,
+    w: Slate,
+    room: FloatArray,
+    p: int,
+    demand: int,
+    beta: float,
+    ticks: float,
+) -> None:
+    """Count the use of so many ticks of a pair, cheapest slots first."""
+    most = float(c.lines[c.pairs[p].line].most)
+    count = _ranked(c, t, w, p, beta)
+    left = ticks
+    for k in range(count):
+        slot = c.xs[int(w.which[k])].slot
+        take = min(min(most, np.floor(room[slot] / c.pairs[p].use)), left)
+        a.slot[slot] += take * c.pairs[p].use
+        left -= take
+        if left <= 0.0:
+            break
+    for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
+        a.cap[c.cap[at]] += ticks
+    if beta > 0.0 or c.demands[demand].budget >= 0:
+        group = c.groups[c.pairs[p].group]
+        a.budget[demand] += ticks * c.pairs[p].unit + c.pairs[p].fixed
+        a.budget[demand] += group.cost * c.pairs[p].most / max(1, group.most)

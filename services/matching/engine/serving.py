@@ -1,0 +1,453 @@
+"""Compiled: serving one demand from what is left, and taking it back.
+
+One demand is served line by line, in the order of its sequence. A line is filled twice, from the
+pairs of best reduced value and from those with most room, and the better way is kept. All rules but
+the minimum run of an offer hold at every step; that one is looked at by the callers.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from services.matching.engine.compact import Compact, Rows
+from services.matching.engine.compiled import compiled, inner
+from services.matching.engine.limits import IntArray
+
+FloatArray = npt.NDArray[np.float64]
+
+NOTHING = -(2**62)
+
+
+class State(NamedTuple):
+    """What is taken and left while demands are served; every array is changed in place."""
+
+    quantity: IntArray  # [X] ticks, in compact order
+    slot_left: IntArray  # [S]
+    cap_left: IntArray  # [C]
+    offer_used: IntArray  # [O] ticks
+    pair_ticks: IntArray  # [P]
+    closed: IntArray  # [O] 1: takes nothing
+    worth: IntArray  # [D] what serving the demand is worth as it is, 0 when not served
+
+
+CHOICE = np.dtype([("pair", "i8"), ("room", "i8"), ("score", "f8"), ("take", "i8"), ("best", "i8")])
+
+
+class Desk(NamedTuple):
+    """Room to work in, large enough for any line of the market; one per thread.
+
+    A row of ``choices`` is a pair that could carry ``room`` ticks at a ``score`` (reduced value per
+    tick), what the way at hand takes of it and what the best way so far does.
+    """
+
+    choices: Rows
+    order: IntArray  # of the slots of one pair
+
+
+def new_state(c: Compact, capacity: IntArray, cap_limit: IntArray) -> State:
+    """Nobody is served."""
+    counts = (len(c.offers) - 1, len(c.pairs) - 1, len(c.offers) - 1, len(c.demands) - 1)
+    zeros = [np.zeros(count, dtype=np.int64) for count in counts]
+    quantity = np.zeros(len(c.xs) - 1, dtype=np.int64)
+    return State(quantity, capacity.copy(), cap_limit.copy(), *zeros)
+
+
+def new_desk(c: Compact) -> Desk:
+    """Room for one thread."""
+    pairs = int(np.diff(c.lines["pair0"]).max(initial=0)) + 1
+    slots = int(np.diff(c.pairs["x0"]).max(initial=0)) + 1
+    return Desk(np.zeros(pairs, dtype=CHOICE), np.zeros(slots, dtype=np.int64))
+
+
+@compiled
+def undo(c: Compact, s: State, demand: int) -> None:
+    """Give back all that the demand takes."""
+    first, last = c.lines[c.demands[demand].line0].pair0, c.lines[c.demands[demand + 1].line0].pair0
+    for p in range(first, last):
+        ticks = s.pair_ticks[p]
+        if ticks == 0:
+            continue
+        for x in range(c.pairs[p].x0, c.pairs[p + 1].x0):
+            if s.quantity[x] > 0:
+                s.slot_left[c.xs[x].slot] += s.quantity[x] * c.pairs[p].use
+                s.quantity[x] = 0
+        for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
+            s.cap_left[c.cap[at]] += ticks
+        s.offer_used[c.pairs[p].offer] -= ticks
+        s.pair_ticks[p] = 0
+    s.worth[demand] = 0
+
+
+@compiled
+def retake(c: Compact, s: State, demand: int, kept: IntArray, at: int, worth: int) -> int:
+    """Put back what ``kept`` holds from ``at`` on of a demand that is not served; ends after it."""
+    first, last = c.lines[c.demands[demand].line0].pair0, c.lines[c.demands[demand + 1].line0].pair0
+    for p in range(first, last):
+        ticks = 0
+        for x in range(c.pairs[p].x0, c.pairs[p + 1].x0):
+            if kept[at] > 0:
+                s.quantity[x] = kept[at]
+                s.slot_left[c.xs[x].slot] -= kept[at] * c.pairs[p].use
+                ticks += kept[at]
+            at += 1
+        if ticks > 0:
+            s.pair_ticks[p] = ticks
+            s.offer_used[c.pairs[p].offer] += ticks
+            for i in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
+                s.cap_left[c.cap[i]] -= ticks
+    s.worth[demand] = worth
+    return at
+
+
+@compiled
+def serve(
+    c: Compact, s: State, w: Desk, price: FloatArray, side: IntArray, own: int, demand: int
+) -> int:
+    """Serve a demand that is not served, as well as is found; its worth, 0 when it is not.
+
+    Only offers with ``side[O]`` equal to ``own`` are used, or all where ``own`` is -1.
+    """
+    total, served, spent = 0, 0, 0
+    whole = c.demands[demand].bundle == 1
+    for line in range(c.demands[demand].line0, c.demands[demand + 1].line0):
+        start = _start(c, s, line)
+        worth, cost = NOTHING, 0
+        if start != NOTHING:
+            worth, cost = _line(c, s, w, price, side, own, demand, line, start, spent, whole)
+        if worth == NOTHING:
+            if whole:
+                undo(c, s, demand)
+                return 0
+            continue
+        total += worth
+        spent += cost
+        served += 1
+    total += c.demands[demand].worth
+    if served == 0 or total <= 0:
+        undo(c, s, demand)
+        return 0
+    s.worth[demand] = total
+    return int(total)
+
+
+@inner
+def _start(c: Compact, s: State, line: int) -> int:
+    """First period in which the line may run: after those before it; NOTHING when one does not."""
+    start = NOTHING + 1
+    for at in range(c.lines[line].before0, c.lines[line + 1].before0):
+        other = c.before[at]
+        end = NOTHING
+        for p in range(c.lines[other].pair0, c.lines[other + 1].pair0):
+            if s.pair_ticks[p] > 0:
+                for x in range(c.pairs[p].x0, c.pairs[p + 1].x0):
+                    if s.quantity[x] > 0:
+                        end = max(end, c.xs[x].period)
+        if end == NOTHING:
+            return NOTHING
+        start = max(start, end + 1)
+    return start
+
+
+@inner
+def _line(
+    c: Compact,
+    s: State,
+    w: Desk,
+    price: FloatArray,
+    side: IntArray,
+    own: int,
+    demand: int,
+    line: int,
+    start: int,
+    spent: int,
+    whole: bool,
+) -> tuple[int, int]:
+    """Fill a line; its worth and cost, NOTHING when its least part can't be had or is no gain."""
+    count = _offered(c, s, w, price, side, own, line, start)
+    if count == 0:
+        return NOTHING, 0
+    money = c.demands[demand].budget - spent if c.demands[demand].budget >= 0 else -1
+    if c.demands[demand].budget >= 0 and money < 0:
+        return NOTHING, 0
+    best_gain, best_worth, best_cost = -np.inf, NOTHING, 0
+    single = c.lines[line].partners == 1
+    for by_room in range(1 if single else 2):
+        for i in range(count):
+            w.choices[i].take = 0
+        if single:
+            worth, cost, paid = _one(c, s, w, line, count, money)
+        else:
+            worth, cost, paid = _several(c, s, w, line, count, money, by_room == 1)
+        if worth == NOTHING:
+            continue
+        if worth - paid > best_gain:
+            best_gain, best_worth, best_cost = worth - paid, worth, cost
+            for i in range(count):
+                w.choices[i].best = w.choices[i].take
+    if best_worth == NOTHING:
+        return NOTHING, 0
+    if not whole and c.lines[line].leads == 0 and best_worth <= 0:
+        return NOTHING, 0
+    for i in range(count):
+        if w.choices[i].best > 0:
+            _take(c, s, w, price, w.choices[i].pair, line, start, w.choices[i].best)
+    return best_worth, best_cost
+
+
+@inner
+def _offered(
+    c: Compact,
+    s: State,
+    w: Desk,
+    price: FloatArray,
+    side: IntArray,
+    own: int,
+    line: int,
+    start: int,
+) -> int:
+    """The pairs that could carry something now: room, and reduced value per tick at that room."""
+    count = 0
+    for p in range(c.lines[line].pair0, c.lines[line + 1].pair0):
+        o = c.pairs[p].offer
+        if s.closed[o] == 1 or (own >= 0 and side[o] != own):
+            continue
+        limit = c.lines[line].most
+        for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
+            limit = min(limit, s.cap_left[c.cap[at]])
+        if limit < c.pairs[p].least:
+            continue
+        room = 0
+        for x in range(c.pairs[p].x0, c.pairs[p + 1].x0):
+            if c.xs[x].frozen == 0 and c.xs[x].period >= start and s.slot_left[c.xs[x].slot] > 0:
+                room += s.slot_left[c.xs[x].slot] // c.pairs[p].use
+        room = min(room, limit)
+        if room < c.pairs[p].least:
+            continue
+        paid = _paid(c, s, w, price, p, line, start, room)
+        once = c.pairs[p].once + (0 if _in_group(c, s, p) else c.groups[c.pairs[p].group].worth)
+        w.choices[count].pair, w.choices[count].room = p, room
+        w.choices[count].score = c.pairs[p].tick + (once - paid) / room
+        count += 1
+    return count
+
+
+@inner
+def _in_group(c: Compact, s: State, p: int) -> bool:
+    """Whether another line of the demand has paid the pair's set-up already."""
+    demand = c.lines[c.pairs[p].line].demand
+    if c.demands[demand + 1].line0 - c.demands[demand].line0 == 1:
+        return False
+    for q in range(
+        c.lines[c.demands[demand].line0].pair0, c.lines[c.demands[demand + 1].line0].pair0
+    ):
+        if c.pairs[q].group == c.pairs[p].group and q != p and s.pair_ticks[q] > 0:
+            return True
+    return False
+
+
+@inner
+def _cheapest_first(
+    c: Compact, s: State, w: Desk, price: FloatArray, p: int, line: int, start: int
+) -> int:
+    """The pair's open variables into ``w.order``: cheapest first, earliest where lines wait."""
+    count = 0
+    for x in range(c.pairs[p].x0, c.pairs[p + 1].x0):
+        if (
+            c.xs[x].frozen == 1
+            or c.xs[x].period < start
+            or s.slot_left[c.xs[x].slot] < c.pairs[p].use
+        ):
+            continue
+        at = count
+        if c.lines[line].leads == 0:
+            while at > 0 and price[c.xs[w.order[at - 1]].slot] > price[c.xs[x].slot]:
+                w.order[at] = w.order[at - 1]
+                at -= 1
+        w.order[at] = x
+        count += 1
+    return count
+
+
+@inner
+def _paid(
+    c: Compact, s: State, w: Desk, price: FloatArray, p: int, line: int, start: int, ticks: int
+) -> float:
+    """What so many ticks cost at the prices of the slots."""
+    count = _cheapest_first(c, s, w, price, p, line, start)
+    paid, left = 0.0, ticks
+    for i in range(count):
+        slot = c.xs[w.order[i]].slot
+        take = min(left, s.slot_left[slot] // c.pairs[p].use)
+        paid += take * price[slot] * c.pairs[p].use
+        left -= take
+        if left == 0:
+            break
+    return paid
+
+
+@inner
+def _take(
+    c: Compact,
+    s: State,
+    w: Desk,
+    price: FloatArray,
+    p: int,
+    line: int,
+    start: int,
+    ticks: int,
+) -> None:
+    """Take so many ticks of a pair, cheapest slots first."""
+    count = _cheapest_first(c, s, w, price, p, line, start)
+    left = ticks
+    for i in range(count):
+        x = w.order[i]
+        take = min(left, s.slot_left[c.xs[x].slot] // c.pairs[p].use)
+        s.quantity[x] = take
+        s.slot_left[c.xs[x].slot] -= take * c.pairs[p].use
+        left -= take
+        if left == 0:
+            break
+    s.pair_ticks[p] = ticks
+    s.offer_used[c.pairs[p].offer] += ticks
+    for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
+        s.cap_left[c.cap[at]] -= ticks
+
+
+@inner
+def _afford(c: Compact, s: State, p: int, money: int, room: int) -> int:
+    """The ticks of a pair that ``money`` (-1: any amount) pays for, one-off costs first."""
+    if money < 0:
+        return room
+    once = c.pairs[p].fixed + (0 if _in_group(c, s, p) else c.groups[c.pairs[p].group].cost)
+    if money < once:
+        return 0
+    return room if c.pairs[p].unit == 0 else min(room, (money - once) // c.pairs[p].unit)
+
+
+@inner
+def _one(
+    c: Compact, s: State, w: Desk, line: int, count: int, money: int
+) -> tuple[int, int, float]:
+    """The one pair of best reduced value that carries the line's least part alone."""
+    best, ticks, gain = -1, 0, -np.inf
+    for i in range(count):
+        p = w.choices[i].pair
+        room = _afford(c, s, p, money, w.choices[i].room)
+        if room < max(c.lines[line].least, c.pairs[p].least):
+            continue
+        if w.choices[i].score * room > gain:
+            best, ticks, gain = i, room, w.choices[i].score * room
+    if best < 0:
+        return NOTHING, 0, 0.0
+    w.choices[best].take = ticks
+    worth, cost = _worth(c, s, w, line, count)
+    return worth, cost, worth - c.lines[line].worth - gain
+
+
+@inner
+def _several(
+    c: Compact, s: State, w: Desk, line: int, count: int, money: int, by_room: bool
+) -> tuple[int, int, float]:
+    """Pairs one after another, by reduced value or by room, until the line has what it wants."""
+    got, used, paid = 0, 0, 0.0
+    limit = c.lines[line].partners if c.lines[line].partners > 0 else count
+    done = -1
+    wanted, least = c.lines[line].most, c.lines[line].least
+    for _ in range(count):
+        pick = -1
+        for i in range(count):
+            if w.choices[i].take != 0:
+                continue
+            if pick < 0 or _before(w, i, pick, by_room):
+                pick = i
+        if (
+            pick < 0
+            or got >= wanted
+            or used >= limit
+            or (got >= least and w.choices[pick].score <= 0)
+        ):
+            break
+        p = w.choices[pick].pair
+        w.choices[pick].take = done
+        room = _shared(c, s, w, count, p, w.choices[pick].room)
+        room = _afford(c, s, p, money, room)
+        take = min(room, wanted - got)
+        if take < c.pairs[p].least:
+            missing = c.pairs[p].least - take
+            if room < c.pairs[p].least:
+                continue
+            giver = -1
+            for i in range(count):
+                if w.choices[i].take - missing >= c.pairs[w.choices[i].pair].least:
+                    giver = i
+            if giver < 0:
+                continue
+            w.choices[giver].take -= missing
+            got -= missing
+            paid -= missing * (c.pairs[w.choices[giver].pair].tick - w.choices[giver].score)
+            if money >= 0:
+                money += missing * c.pairs[w.choices[giver].pair].unit
+            take = c.pairs[p].least
+        w.choices[pick].take = take
+        got += take
+        used += 1
+        paid += take * (c.pairs[p].tick - w.choices[pick].score)
+        if money >= 0:
+            once = c.pairs[p].fixed + (0 if _in_group(c, s, p) else c.groups[c.pairs[p].group].cost)
+            money -= once + take * c.pairs[p].unit
+            if money < 0:
+                return NOTHING, 0, 0.0
+    if got < least:
+        return NOTHING, 0, 0.0
+    worth, cost = _worth(c, s, w, line, count)
+    # What was paid counts the one-off costs as well; they are in the worth already.
+    once = 0.0
+    for i in range(count):
+        if w.choices[i].take > 0:
+            p = w.choices[i].pair
+            once -= c.pairs[p].once + (
+                0 if _in_group(c, s, p) else c.groups[c.pairs[p].group].worth
+            )
+    return worth, cost, paid - once
+
+
+@inner
+def _before(w: Desk, one: int, other: int, by_room: bool) -> bool:
+    """Whether a pair comes before another; ties keep their order."""
+    if by_room and w.choices[one].room != w.choices[other].room:
+        return bool(w.choices[one].room > w.choices[other].room)
+    return bool(w.choices[one].score > w.choices[other].score)
+
+
+@inner
+def _shared(c: Compact, s: State, w: Desk, count: int, p: int, room: int) -> int:
+    """Room under the caps that the pair shares with pairs chosen before it."""
+    for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
+        left = s.cap_left[c.cap[at]]
+        for i in range(count):
+            if w.choices[i].take > 0:
+                q = w.choices[i].pair
+                for other in range(c.pairs[q].cap0, c.pairs[q + 1].cap0):
+                    if c.cap[other] == c.cap[at]:
+                        left -= w.choices[i].take
+        room = min(room, left)
+    return room
+
+
+@inner
+def _worth(c: Compact, s: State, w: Desk, line: int, count: int) -> tuple[int, int]:
+    """Worth and cost of the line with the takes at hand; one set-up per pair, as offers differ."""
+    worth, cost = c.lines[line].worth, 0
+    for i in range(count):
+        ticks = w.choices[i].take
+        if ticks > 0:
+            p = w.choices[i].pair
+            worth += c.pairs[p].once + ticks * c.pairs[p].tick
+            cost += c.pairs[p].fixed + ticks * c.pairs[p].unit
+            if not _in_group(c, s, p):
+                worth += c.groups[c.pairs[p].group].worth
+                cost += c.groups[c.pairs[p].group].cost
+    return worth, cost
