@@ -14,17 +14,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.matching.engine.cpsat import Limits, Search
+from services.matching.engine.cut import Part
 from services.matching.engine.indices import indices
 from services.matching.engine.limits import IntArray, InvalidMarket
 from services.matching.engine.market import Market
 from services.matching.engine.objective import value
 from services.matching.engine.position import Position, Rows
+from services.matching.engine.rearranging import rearranged
 from services.matching.engine.reposting import rows_of_demand, rows_of_offer
 from services.matching.engine.result import Certificate
 from services.matching.engine.surroundings import around, waiting_for
 
-# Variables of one neighbourhood, and CP-SAT's deterministic time for it.
-SIZE = 250
+# Variables of one neighbourhood, and turns of the walk through it.
+SIZE = 600
+TURNS = 1200
+# Up to so many variables a model is solved to proof, in this deterministic time of CP-SAT's.
+LARGEST_MODEL = 60
 WORK = 0.05
 SECONDS = 1.0
 # Neighbourhoods per change: the change itself, then those whom it cost something.
@@ -156,12 +161,20 @@ class Standing:
         part = position.part(chosen)
         now = position.quantity[part.variables]
         local = position.what_is_left(part, now)
-        search = Search(local, now, lambda _: None, lambda _: None)
-        found = search.run(Limits(self._seed, WORK, SECONDS, 0.0)).quantity
-        if found is None or value(local, found) <= value(local, now):
+        found = self._better(part, local, now)
+        if value(local, found) <= value(local, now):
             return chosen[:0]
         change = np.zeros(local.demands, dtype=np.int64)
         np.add.at(change, indices(local).x_demand, found - now)
         position.account(part, found)
         lost: IntArray = part.demands[change < 0]
         return lost
+
+    def _better(self, part: Part, local: Market, now: IntArray) -> IntArray:
+        """A better assignment of a small market: to proof where that is quick, else by walking."""
+        if local.variables > LARGEST_MODEL and not len(local.pin_x):
+            price = self._position.price[part.slots]
+            return rearranged(local, now, price, self._seed, TURNS)
+        search = Search(local, now, lambda _: None, lambda _: None)
+        found = search.run(Limits(self._seed, WORK, SECONDS, 0.0)).quantity
+        return now if found is None else found
