@@ -205,7 +205,8 @@ def _capacity(rng: np.random.Generator, offers: int) -> IntArray:
 def _quantity(rng: np.random.Generator, lines: int, offered: float) -> IntArray:
     """Lognormal ticks that sum to about SCARCITY times what is offered."""
     raw = rng.lognormal(0.0, 1.0, lines)
-    return np.maximum(1, np.rint(raw * SCARCITY * offered / raw.sum())).astype(np.int64)
+    rounded = np.rint(raw * SCARCITY * offered / raw.sum()).astype(np.int64)
+    return np.asarray(np.maximum(1, rounded), dtype=np.int64)
 
 
 def _sourcing(rng: np.random.Generator, quantity: IntArray) -> tuple[IntArray, IntArray, IntArray]:

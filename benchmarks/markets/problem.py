@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,15 +34,16 @@ class Pairs:
 
 def eligible(book: Book) -> Pairs:
     """All pairs that every rule allows; offers times lines are never formed."""
-    o, i = OfferGrid(book.offers).near(book.lines)
-    side, lines = book.offers, book.lines
+    first, last = _windows(book)
+    side, lines = book.offers, replace(book.lines, first=first, last=last)
+    o, i = OfferGrid(side).near(lines)
     km = distances_km(side.latitude[o], side.longitude[o], lines.latitude[i], lines.longitude[i])
     unit = (side.rate[o] * km + 500) // 1000
-    first = np.maximum(side.first[o], lines.first[i])
-    last = np.minimum(side.last[o], lines.last[i])
+    begin = np.maximum(side.first[o], lines.first[i])
+    end = np.minimum(side.last[o], lines.last[i])
     running = np.zeros((len(book.capacity), PERIODS + 1), dtype=np.int64)
     np.cumsum(book.capacity, axis=1, out=running[:, 1:])
-    free = running[o, np.maximum(last + 1, first)] - running[o, first]
+    free = running[o, np.maximum(end + 1, begin)] - running[o, begin]
     alone = np.where(book.partners[i] == 1, book.least[i], 0)
     needed = np.maximum(np.maximum(book.min_order[o], book.share[i]), np.maximum(alone, 1))
     holds = (side.price[o] + unit <= lines.limit[i]) & (free >= needed)
@@ -54,7 +55,23 @@ def eligible(book: Book) -> Pairs:
     holds &= book.min_order[o] <= book.quantity[i]
     kept = np.flatnonzero(holds)
     ship = book.shipment_rate[o[kept]] * km[kept]
-    return Pairs(o[kept], i[kept], unit[kept], ship, first[kept], last[kept])
+    return Pairs(o[kept], i[kept], unit[kept], ship, begin[kept], end[kept])
+
+
+def _windows(book: Book) -> tuple[IntArray, IntArray]:
+    """First and last period of each line, with what its sequence leaves of them.
+
+    A line starts after the one before it has; in a bundle, which needs both, the one before ends
+    before the other's last period.
+    """
+    first, last = book.lines.first.copy(), book.lines.last.copy()
+    bundled = book.bundle[book.line_demand[book.before]] > 0
+    before, after = book.before[bundled], book.after[bundled]
+    # A demand has three lines at most, so that two passes reach all of a chain.
+    for _ in range(2):
+        np.maximum.at(first, book.after, first[book.before] + 1)
+        np.minimum.at(last, before, last[after] - 1)
+    return first, last
 
 
 def market_of(book: Book, pairs: Pairs) -> Market:

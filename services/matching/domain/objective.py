@@ -121,10 +121,13 @@ def preference(s: Scope) -> Term:
     organizations, demands = s.tables.organizations, s.tables.demands.messages
     offerer = s.tables.offers.organization[s.pairs.offer]
     liked = np.zeros(len(s.pairs), dtype=np.bool_)
-    for row in s.demands.tolist():
+    by_demand = np.argsort(s.demand, kind="stable")
+    ranges = np.searchsorted(s.demand[by_demand], [s.demands, s.demands + 1]).T.tolist()
+    for row, (first, last) in zip(s.demands.tolist(), ranges, strict=True):
         if demands[row].preferred_organizations:
             found = [organizations.index.get(n, -1) for n in demands[row].preferred_organizations]
-            liked |= (s.demand == row) & np.isin(offerer, found)
+            own = by_demand[first:last]
+            liked[own] = np.isin(offerer[own], found)
     bonus = weighted(s.value, s.tables.policy.preference_permille)
     return Term.of("preference", per_tick=np.where(liked, bonus, 0))
 

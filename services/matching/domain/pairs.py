@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from services.matching.domain.eligibility import RULES, Candidates, verdicts
+from services.matching.domain.near import near
 from services.matching.domain.tables import Tables
 from services.matching.domain.vocabulary import BoolArray, IntArray
 
 MOST_CANDIDATES = 500_000
 """Candidates looked at together; keeps the rules' tables within some tens of megabytes."""
+
+MOST_DENSE = 1_000_000
+"""Candidates up to which all are looked at, which also counts every funnel in one pass."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,18 +110,113 @@ def candidates(tables: Tables, lines: IntArray | None = None) -> Iterator[Candid
             yield Candidates(tables, np.tile(offers, len(some)), np.repeat(some, len(offers)))
 
 
-def eligible(tables: Tables) -> tuple[Pairs, Funnels, Funnels]:
-    """The eligible pairs of the book, the funnels of its lines, and those of its offers."""
-    by_line = Funnels.empty(len(tables.lines.messages))
-    by_offer = Funnels.empty(len(tables.offers.messages))
+class _Counter:
+    """Counts the funnels of lines and offers, one code of a line at a time, each once.
+
+    A funnel counts every offer of a capability: all of them together are offers times lines. In a
+    large book only those that are asked for are counted.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._counted: set[int] = set()
+        self.by_line = Funnels.empty(len(tables.lines.messages))
+        self.by_offer = Funnels.empty(len(tables.offers.messages))
+
+    def add(self, c: Candidates, says: BoolArray) -> None:
+        """Count candidates of a code that is counted whole."""
+        others = c.offerer != c.demander
+        self.by_line.count(c.line[others], says[:, others])
+        self.by_offer.count(c.offer[others], says[:, others])
+
+    def want_line(self, line: int) -> None:
+        """Count what a line's funnel needs."""
+        self._want({int(self._tables.lines.code[line])})
+
+    def want_offer(self, offer: int) -> None:
+        """Count what an offer's funnel needs: the lines of its code or above."""
+        words = self._tables.words.codes
+        steps = words.words[int(self._tables.offers.code[offer])].split(".")
+        above = {words.find(".".join(steps[:end])) for end in range(1, len(steps) + 1)}
+        self._want(above - {-1})
+
+    def _want(self, codes: set[int]) -> None:
+        for code in sorted(codes - self._counted):
+            for c in candidates(self._tables, np.flatnonzero(self._tables.lines.code == code)):
+                self.add(c, verdicts(c))
+            self._counted.add(code)
+
+
+class LazyFunnels:
+    """Funnels of a large book: what a row needs is counted when it is first read."""
+
+    def __init__(self, counts: Funnels, want: Callable[[int], None]) -> None:
+        self.considered = _Column(counts.considered, want)
+        self.first = _Column(counts.first, want)
+        self.alone = _Column(counts.alone, want)
+        self.eligible = _Column(counts.eligible, want)
+
+
+class _Column:
+    """A column of lazy funnels: reads like the array that it counts into."""
+
+    def __init__(self, values: IntArray, want: Callable[[int], None]) -> None:
+        self._values, self._want = values, want
+
+    def __getitem__(self, at: int | tuple[int, int]) -> Any:
+        self._want(at[0] if isinstance(at, tuple) else at)
+        return self._values[at]
+
+
+AnyFunnels = Funnels | LazyFunnels
+
+
+def eligible(tables: Tables) -> tuple[Pairs, AnyFunnels, AnyFunnels]:
+    """The eligible pairs of the book, the funnels of its lines, and those of its offers.
+
+    Where offers times lines are too many, the grid says which pairs are worth looking at, and
+    funnels count when they are read. The pairs are the same.
+    """
+    if _dense(tables) > MOST_DENSE:
+        return eligible_near(tables)
+    counter = _Counter(tables)
     parts = []
     for c in candidates(tables):
         says = verdicts(c)
         parts.append(Pairs.of(c, np.all(says, axis=0)))
-        others = c.offerer != c.demander
-        by_line.count(c.line[others], says[:, others])
-        by_offer.count(c.offer[others], says[:, others])
-    return Pairs.joined(parts).sorted(), by_line, by_offer
+        counter.add(c, says)
+    return Pairs.joined(parts).sorted(), counter.by_line, counter.by_offer
+
+
+def eligible_near(tables: Tables) -> tuple[Pairs, AnyFunnels, AnyFunnels]:
+    """The same by the grid, for books of any size."""
+    counter = _Counter(tables)
+    found = [Pairs.of(c, holding(c)) for c in near(tables, MOST_CANDIDATES)]
+    by_line = LazyFunnels(counter.by_line, counter.want_line)
+    return Pairs.joined(found).sorted(), by_line, LazyFunnels(counter.by_offer, counter.want_offer)
+
+
+def holding(c: Candidates) -> BoolArray:
+    """Whether all rules hold; a rule looks only at those that the rules before it let through.
+
+    `verdicts` asks every rule about every candidate, which only funnels need.
+    """
+    holds = np.ones(len(c.offer), dtype=np.bool_)
+    for rule in RULES:
+        left = np.flatnonzero(holds)
+        if not len(left):
+            break
+        some = c if len(left) == len(holds) else Candidates(c.tables, c.offer[left], c.line[left])
+        holds[left] = rule(some)
+    return holds
+
+
+def _dense(tables: Tables) -> int:
+    """How many candidates there are: offers of each line's capability or below."""
+    codes, counts = np.unique(tables.lines.code, return_counts=True)
+    words = tables.words.codes.words
+    sizes = (len(tables.offers_of(words[code])) for code in codes.tolist())
+    return sum(size * count for size, count in zip(sizes, counts.tolist(), strict=True))
 
 
 def eligible_of(tables: Tables, lines: IntArray) -> Pairs:

@@ -13,7 +13,7 @@ from services.matching.domain.book_snapshot import BookSnapshot
 from services.matching.domain.declined import Declined, declined_pair
 from services.matching.domain.fairness import owner
 from services.matching.domain.live import Live, fold
-from services.matching.domain.pairs import Funnels, Pairs, eligible
+from services.matching.domain.pairs import AnyFunnels, Pairs, eligible
 from services.matching.domain.participation import OpenLine, open_lines
 from services.matching.domain.tables import OrganizationTable, SharedWords, Tables
 from services.matching.engine import Market
@@ -37,8 +37,8 @@ class Problem:
     tables: Tables
     pairs: Pairs
     market: Market
-    line_funnels: Funnels
-    offer_funnels: Funnels
+    line_funnels: AnyFunnels
+    offer_funnels: AnyFunnels
     live: Live
 
     def demand_of_line(self, line: int) -> Demand:

@@ -35,6 +35,18 @@ class Board:
         self._lock = threading.Lock()
         self._phase = Phase.CUT
         self.stopping = False
+        self.timing: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Count the wall time of the block towards a step, over all components."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                taken = time.monotonic() - began
+                self.timing[name] = self.timing.get(name, 0.0) + taken
 
     def seconds(self) -> float:
         """Wall time since the solve began."""

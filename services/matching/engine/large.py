@@ -25,12 +25,12 @@ from services.matching.engine.sides import homes, sides_of, walk_order
 TURNS_PER_UNIT = 60_000
 ROUNDS = 12
 # A side is not cut smaller than this many demands, nor a part into more than MOST_SIDES.
-SMALLEST_SIDE = 1500
+SMALLEST_SIDE = 5000
 MOST_SIDES = 16
 # Turns between two looks at the clock.
 SLICE = 2000
 # Temperatures, as shares of the mean worth of a served demand.
-HOT, COLD = 0.03, 0.001
+HOT, COLD = 0.01, 0.001
 # A demand that misses more than this share of what it could be worth is begun with more often.
 MISSED = 0.03
 # Sweeps are looked at between so many demands.

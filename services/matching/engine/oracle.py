@@ -12,6 +12,7 @@ import numpy as np
 
 from services.matching.engine.compact import Compact, Rows
 from services.matching.engine.compiled import compiled, inner
+from services.matching.engine.limits import IntArray
 from services.matching.engine.serving import FloatArray
 
 # Of one pair of the line at hand: its best average and where it is first reached, what it is worth
@@ -65,15 +66,23 @@ def new_slate(c: Compact) -> Slate:
 
 @compiled
 def ask(
-    c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, first: int, last: int
+    c: Compact,
+    t: Tariff,
+    a: Asked,
+    w: Slate,
+    room: FloatArray,
+    packed: IntArray,
+    first: int,
+    last: int,
 ) -> float:
     """Add what demands ``first`` to ``last`` ask to ``a``; the sum of their best reduced values.
 
-    ``room[S]`` is the slots' capacity.
+    ``room[S]`` is the slots' capacity. Demands that are ``packed[D]`` are left out.
     """
     total = 0.0
     for demand in range(first, last):
-        total += _demand(c, t, a, w, room, demand)
+        if packed[demand] == 0:
+            total += _demand(c, t, a, w, room, demand)
     return total
 
 
@@ -114,7 +123,7 @@ def _demand(c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, demand:
         return 0.0
     for p in range(begin, c.lines[c.demands[demand + 1].line0].pair0):
         if w.line_takes[p - begin] > 0.0:
-            _charge(c, t, a, w, room, p, demand, beta, w.line_takes[p - begin])
+            charge(c, t, a, w, room, p, demand, beta, w.line_takes[p - begin])
     return float(total)
 
 
@@ -127,7 +136,7 @@ def _line(
     count = high - low
     most, least = float(c.lines[line].most), float(c.lines[line].least)
     for i in range(count):
-        _pair(c, t, w, room, low + i, i, beta, most)
+        plan_pair(c, t, w, room, low + i, i, beta, most)
         w.line_takes[low + i - begin] = 0.0
     limit = c.lines[line].partners
     limit = limit if limit > 0 else count
@@ -230,7 +239,7 @@ def _ranked(c: Compact, t: Tariff, w: Slate, p: int, beta: float) -> int:
 
 
 @inner
-def _pair(
+def plan_pair(
     c: Compact, t: Tariff, w: Slate, room: FloatArray, p: int, i: int, beta: float, most: float
 ) -> None:
     """The least concave function above what the pair adds, into plan ``i``."""
@@ -321,7 +330,7 @@ def _step(
 
 
 @inner
-def _charge(
+def charge(
     c: Compact,
     t: Tariff,
     a: Asked,

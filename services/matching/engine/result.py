@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from services.matching.engine.limits import IntArray
@@ -72,7 +72,9 @@ class Certificate:
     """Prices as integers over ``scale``, and the ``bound`` they prove.
 
     ``slot_price[S]`` and ``cap_price[C]`` are objective units per tick, ``budget_price[D]``
-    objective units per minor unit of budget; none is negative.
+    objective units per minor unit of budget; none is negative. Where every demand goes whole to
+    one offer, ``demand_price[D]`` in objective units proves a bound of its own by a knapsack per
+    slot, and ``bound`` is the lower of the two.
     """
 
     scale: int
@@ -80,6 +82,7 @@ class Certificate:
     cap_price: IntArray
     budget_price: IntArray
     bound: int
+    demand_price: IntArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +105,7 @@ class Result:
     reproducible: bool
     components: int
     seconds: float
+    timing: dict[str, float] = field(default_factory=dict)  # seconds by step, summed over parts
 
     @property
     def certified_bound(self) -> int:

@@ -33,7 +33,7 @@ from services.matching.engine.result import (
     Status,
 )
 
-# A component is never given less of the deterministic limit than this share.
+# A component is never given less of the limits than this share, nor than a quarter of an even one.
 LEAST_SHARE = 0.05
 # Above this many variables CP-SAT gains nothing from the whole: neighbourhoods get all the work.
 LARGEST_WHOLE = 8000
@@ -72,14 +72,17 @@ def solve(
     started = time.monotonic()
     parts = split(market)
     board = Board(len(parts), started, progress, cancelled)
+    board.timing["cut"] = board.seconds()
     board.report(Phase.CUT)
-    starts = [_start(part, options, board) for part in parts]
-    certificate = _certificate(market, parts, starts)
-    board.begin(certificate.bound, [(s.value, s.bound) for s in starts])
-    board.report(Phase.GREEDY)
-    board.report(Phase.SEARCH)
     with board.watching():
-        found = _search_all(parts, starts, options, board)
+        starts = [_start(part, options, board) for part in parts]
+        with board.step("certify"):
+            certificate = _certificate(market, parts, starts)
+        board.begin(certificate.bound, [(s.value, s.bound) for s in starts])
+        board.report(Phase.GREEDY)
+        board.report(Phase.SEARCH)
+        with board.step("search"):
+            found = _search_all(parts, starts, options, board)
     quantity = np.zeros(market.variables, dtype=np.int64)
     bound = 0
     for part, start, answer in zip(parts, starts, found, strict=True):
@@ -116,11 +119,13 @@ def _start(part: Part, options: Options, board: Board) -> _Start:
 def _start_large(part: Part, options: Options, board: Board) -> _Start:
     """The same in compiled loops; a quarter of the time at most goes to prices."""
     end = time.monotonic() + board.seconds_left(options.time_limit_seconds) / 4
-    large = LargePart(part.market, options.workers)
-    prices = large.prices(lambda: board.stopping or time.monotonic() > end)
-    bound = certify(part.market, prices.slot, prices.cap, prices.budget).bound
-    late = board.until(options.time_limit_seconds)
-    ended = large.sweep(late)
+    with board.step("price"):
+        large = LargePart(part.market, options.workers)
+        prices = large.prices(lambda: board.stopping or time.monotonic() > end)
+    with board.step("certify"):
+        bound = certify(part.market, prices.slot, prices.cap, prices.budget).bound
+    with board.step("sweep"):
+        ended = large.sweep(board.until(options.time_limit_seconds))
     prices = replace(prices, finished=prices.finished and ended)
     return _Start(prices, bound, large.quantity(), large.value, large)
 
@@ -181,6 +186,9 @@ def _search_all(
     total = float(weights.sum()) or 1.0
     found: list[Found | None] = [None] * len(parts)
     ahead = total
+    least = min(LEAST_SHARE, 0.25 / max(1, len(parts)))
+    if all(start.large is None for start in starts):
+        least = LEAST_SHARE
 
     def one(index: int) -> None:
         nonlocal ahead
@@ -188,11 +196,11 @@ def _search_all(
         left = board.seconds_left(options.time_limit_seconds)
         fair = left * min(1.0, options.workers * weight / max(ahead, weight))
         ahead -= weight
-        share = max(LEAST_SHARE, weight / total)
+        share = max(least, weight / total)
         limits = Limits(
             options.seed,
             options.deterministic_limit * share,
-            max(fair, min(left, 1.0)),
+            max(fair, min(left, 1.0, least * options.time_limit_seconds / LEAST_SHARE)),
             options.gap_permille / 1000,
         )
         found[index] = _search(index, parts[index], start, limits, board)
@@ -324,4 +332,5 @@ def _result(
         reproducible=complete and not board.stopping,
         components=len(found),
         seconds=board.seconds(),
+        timing=dict(board.timing),
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from services.matching.domain.eligibility import NAMES
-from services.matching.domain.pairs import Funnels
+from services.matching.domain.pairs import AnyFunnels
 from spareline.matching.v1.explanation_pb2 import Funnel
 
 
-def funnel(counts: Funnels, row: int, line: str = "") -> Funnel:
+def funnel(counts: AnyFunnels, row: int, line: str = "") -> Funnel:
     """The funnel of one line (named) or one offer; rules at which nothing falls are left out."""
     made = Funnel(
         line=line,
