@@ -229,3 +229,7 @@ def _summary(found: Round) -> None:
     )
     failed = f", {outcome.proposals_failed} no longer fitted" if outcome.proposals_failed else ""
     say(f"  proposals: {outcome.proposals}{failed}; solved in {outcome.solve_milliseconds} ms")
+    say(
+        f"  fairness: Gini {outcome.gini_permille / 10:.1f} %, largest share "
+        f"{outcome.concentration_permille / 10:.1f} %, {outcome.blocking_pairs} blocking pairs"
+    )

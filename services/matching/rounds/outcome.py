@@ -9,6 +9,7 @@ import numpy as np
 from services.matching.domain.fairness import concentration_permille, gini_permille, owner
 from services.matching.domain.problem import Problem
 from services.matching.domain.vocabulary import IntArray
+from services.matching.engine.blocking import blocking_pairs
 from services.matching.rounds.answer import Answer
 from spareline.matching.v1.proposal_pb2 import Proposal
 from spareline.matching.v1.round_pb2 import BookSize, Outcome
@@ -52,6 +53,7 @@ def outcome_of(problem: Problem, answer: Answer, proposals: Sequence[Proposal]) 
         proposals=len(proposals),
         solve_milliseconds=int(answer.seconds * 1000),
         reproducible=answer.reproducible,
+        blocking_pairs=int(blocking_pairs(market, answer.quantity).sum()),
     )
     for name, value in answer.by_term.items():
         made.terms.add(name=name, value=value)
