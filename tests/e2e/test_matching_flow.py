@@ -1,6 +1,6 @@
 """From posted offers and demands to accepted proposals, over real gRPC, bus and store."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +8,13 @@ import grpc
 import pytest
 import pytest_asyncio
 from google.longrunning import operations_pb2
+from pymongo.errors import AutoReconnect
 
 from services.chassis import grpc_errors
 from services.chassis.errors import DomainError
+from services.matching.store.artifacts import Artifacts
+from services.matching.store.proposals import Draft, Proposals
+from services.matching.usecases.clearing import ANSWER
 from spareline.errors.v1 import reason_pb2
 from spareline.market.v1 import disclosure_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb
@@ -222,3 +226,56 @@ async def test_a_lease_runs_out_and_matching_restarts(market: mm.Market) -> None
 
     await mm.eventually(free)
     await market.check_ledger(operator)
+
+
+async def test_a_round_starts_again_when_the_store_was_away_before_it_proposed(
+    market: mm.Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = await market.operator()
+    await mm.quiet_policy(operator)
+    seller, buyer = await market.member("seller"), await market.member("buyer")
+    await seller.offer("lab", [10])
+    await buyer.demand("test", 5)
+    await mm.book_has(operator, 1, 1)
+    put, away = Artifacts.put, [True]
+
+    async def put_later(self: Artifacts, round_name: str, kind: str, data: bytes) -> None:
+        if kind == ANSWER and away:
+            away.clear()
+            raise AutoReconnect("the store is away")
+        await put(self, round_name, kind, data)
+
+    monkeypatch.setattr(Artifacts, "put", put_later)
+    done = await mm.clear(operator)
+    assert not away
+    assert done.state == Round.STATE_COMPLETED, done.failure
+    assert done.outcome.proposals == 1
+
+
+async def test_a_round_that_had_stored_proposals_when_the_store_went_away_fails_and_holds_nothing(
+    market: mm.Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = await market.operator()
+    await mm.quiet_policy(operator)
+    seller, buyer = await market.member("seller"), await market.member("buyer")
+    await seller.offer("lab", [10])
+    await buyer.demand("test", 5)
+    await mm.book_has(operator, 1, 1)
+    create, away = Proposals.create, [True]
+
+    async def create_then_lose_the_store(self: Proposals, drafts: Sequence[Draft]) -> None:
+        await create(self, drafts)
+        if drafts and away:
+            away.clear()
+            raise AutoReconnect("the store is away")
+
+    monkeypatch.setattr(Proposals, "create", create_then_lose_the_store)
+    done = await mm.clear(operator)
+    assert not away
+    assert done.state == Round.STATE_FAILED
+    assert not await buyer.inbox()
+    ledger = await market.check_ledger(operator)
+    assert not ledger.breaches
+    assert ledger.claims == 0
+    again = await mm.clear(operator)
+    assert again.outcome.proposals == 1

@@ -82,6 +82,7 @@ class Clearing:
         self._book = book
         self._now = now
         self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._put_off: set[str] = set()
 
     def submit(self, name: str) -> None:
         """Have a stored, pending round run when its turn comes."""
@@ -102,6 +103,7 @@ class Clearing:
                     raise
                 # The store is away, or the round was taken over: look at it again later.
                 _log.warning("round put off", round=name, error=type(error).__name__)
+                self._put_off.add(name)
                 await asyncio.sleep(_PUT_OFF_SECONDS)
                 self._queue.put_nowait(name)
 
@@ -133,7 +135,7 @@ class Clearing:
             await self._wait_for_turn(writer, pulse)
             if stored.holding:
                 await self._end.finish(writer)
-            elif stored.round.state == Round.STATE_RUNNING:
+            elif stored.round.state == Round.STATE_RUNNING and not await self._may_repeat(name):
                 await self._fail(writer, "The process that ran the round died")
             else:
                 await self._clear(writer, pulse)
@@ -148,6 +150,16 @@ class Clearing:
             with suppress(asyncio.CancelledError, Exception):
                 await pulse
             await self._lock.free()
+
+    async def _may_repeat(self, name: str) -> bool:
+        """Whether a round that we put off when the store was away can run again from its start.
+
+        Only we know that nobody else has worked on it; once it has stored a proposal it can't.
+        """
+        if name not in self._put_off:
+            return False
+        self._put_off.discard(name)
+        return not await self._proposals.all_of_round(name)
 
     async def _wait_for_turn(self, writer: RoundWriter, pulse: "asyncio.Future[None]") -> None:
         while not await self._lock.take():
