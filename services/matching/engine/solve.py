@@ -32,6 +32,8 @@ from services.matching.engine.result import (
     Result,
     Status,
 )
+from services.matching.engine.whole import WholeSearch
+from services.matching.engine.whole.proving import certify_whole
 
 # A component is never given less of the limits than this share, nor than a quarter of an even one.
 LEAST_SHARE = 0.05
@@ -52,6 +54,7 @@ class _Start:
     quantity: IntArray | None
     value: int
     large: LargePart | None = None
+    whole: WholeSearch | None = None
 
 
 def solve(
@@ -100,6 +103,9 @@ def _start(part: Part, options: Options, board: Board) -> _Start:
     """Prices, bound and a first assignment of one part."""
     market = part.market
     left = board.seconds_left(options.time_limit_seconds)
+    whole = WholeSearch.of(market, options.workers)
+    if whole is not None:
+        return _start_whole(whole, options, board)
     if market.variables > LARGEST_MODEL and not market.pin_quantity.any():
         return _start_large(part, options, board)
     flow: tuple[Prices, IntArray] | None = None
@@ -114,6 +120,15 @@ def _start(part: Part, options: Options, board: Board) -> _Start:
         goal = _goal(bound, options.gap_permille / 1000)
         best = _from_flow(network, part, flow, goal, time.monotonic() + left / 4)
     return _Start(prices, bound, best, 0 if best is None else value(market, best))
+
+
+def _start_whole(whole: WholeSearch, options: Options, board: Board) -> _Start:
+    """The same where every demand goes whole to one offer."""
+    end = time.monotonic() + board.seconds_left(options.time_limit_seconds) / 4
+    whole.begin(options.seed, lambda: board.stopping or time.monotonic() > end)
+    none = np.zeros(0), np.zeros(len(whole.demand_prices()))
+    prices = Prices(whole.slot_prices(), *none, whole.finished)
+    return _Start(prices, whole.certified, whole.quantity(), whole.value, whole=whole)
 
 
 def _start_large(part: Part, options: Options, board: Board) -> _Start:
@@ -174,6 +189,12 @@ def _certificate(market: Market, parts: list[Part], starts: list[_Start]) -> Cer
     # What several parts use can't run out (else it would have joined them): it has no price.
     slot[shared_slots > 1] = 0.0
     cap[shared_caps > 1] = 0.0
+    wholes = [start.whole for start in starts if start.whole is not None]
+    if parts and len(wholes) == len(parts):
+        demand = np.zeros(market.demands)
+        for part, whole in zip(parts, wholes, strict=True):
+            demand[part.demands] = whole.demand_prices()
+        return certify_whole(market, slot, demand)
     return certify(market, slot, cap, budget)
 
 
@@ -218,6 +239,8 @@ def _search(index: int, part: Part, start: _Start, limits: Limits, board: Board)
         return Found(start.quantity, start.bound, False, False)
     if start.quantity is not None and board.stopping:
         return Found(None, None, False, True)
+    if start.whole is not None and start.quantity is not None:
+        return _search_whole(index, start.whole, start, limits, board)
     if start.large is not None:
         return _search_large(index, start.large, start, limits, board)
     hint, limits, cut_short = _improve(index, part, start, limits, board)
@@ -240,6 +263,22 @@ def _search(index: int, part: Part, start: _Start, limits: Limits, board: Board)
     if answer.bound is not None:
         board.tighter(index, answer.bound)
     return replace(answer, quantity=quantity, cut_short=answer.cut_short or cut_short)
+
+
+def _search_whole(
+    index: int, whole: WholeSearch, start: _Start, limits: Limits, board: Board
+) -> Found:
+    """Improve and prove a part of whole demands until the limits or the gap."""
+    ended = whole.improve(
+        limits.deterministic,
+        _goal(start.bound, limits.gap),
+        limits.seed,
+        time.monotonic() + limits.seconds,
+        lambda: board.stopping,
+        lambda worth: board.better(index, worth),
+        lambda bound: board.tighter(index, bound),
+    )
+    return Found(whole.quantity(), whole.upper, False, not ended)
 
 
 def _search_large(

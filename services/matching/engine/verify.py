@@ -15,6 +15,7 @@ from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
 from services.matching.engine.proof import proven_bound
 from services.matching.engine.result import Certificate
+from services.matching.engine.whole_proof import not_whole, packed_bound
 
 
 @dataclass(frozen=True)
@@ -243,6 +244,11 @@ def _bound(m: Market, certificate: Certificate) -> tuple[Breach | None, int]:
         "cap_price": len(m.cap_limit),
         "budget_price": len(m.budget),
     }
+    if certificate.demand_price is not None:
+        wanted["demand_price"] = len(m.budget)
+        why = not_whole(m)
+        if why:
+            return Breach("certificate", 0, f"demand_price proves nothing here: {why}"), 0
     for name, size in wanted.items():
         prices: IntArray = getattr(certificate, name)
         if prices.shape != (size,) or prices.dtype.kind not in "iu":
@@ -260,6 +266,9 @@ def _bound(m: Market, certificate: Certificate) -> tuple[Breach | None, int]:
         certificate.cap_price.tolist(),
         certificate.budget_price.tolist(),
     )
+    if certificate.demand_price is not None:
+        other = packed_bound(m, certificate.scale, certificate.demand_price.tolist())
+        bound = min(bound, other)
     if bound != certificate.bound:
         text = f"the prices prove {bound}, the certificate says {certificate.bound}"
         return Breach("bound", 0, text), bound

@@ -59,6 +59,7 @@ class Answer:
             "slot_price": _sparse(prices.slot_price),
             "cap_price": _sparse(prices.cap_price),
             "budget_price": _sparse(prices.budget_price),
+            "demand_price": None if prices.demand_price is None else _sparse(prices.demand_price),
             "bound": prices.bound,
             "objective": self.objective,
             "by_term": self.by_term,
@@ -90,6 +91,7 @@ class Answer:
             _dense(plain["cap_price"]),
             _dense(plain["budget_price"]),
             plain["bound"],
+            None if plain.get("demand_price") is None else _dense(plain["demand_price"]),
         )
         return Answer(
             _dense(plain["quantity"]),

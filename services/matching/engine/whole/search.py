@@ -1,0 +1,243 @@
+"""Solving a market of whole jobs: prices, a start by chains, then dives and proofs in turns."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from services.matching.engine.limits import IntArray
+from services.matching.engine.market import Market
+from services.matching.engine.whole.chains import NO_COST, chains
+from services.matching.engine.whole.dive import dives
+from services.matching.engine.whole.exact import MOST_UNDECIDED, prove, undecided
+from services.matching.engine.whole.jobs import NEVER, Jobs, jobs_of, quantity_of
+from services.matching.engine.whole.knapsack import FloatArray
+from services.matching.engine.whole.ledger import Field
+from services.matching.engine.whole.pricing import JobPrices, agent_ascent, job_ascent
+from services.matching.engine.whole.proving import packed_bound, rounded
+
+# Parts with fewer variables are no harder for CP-SAT.
+SMALLEST = 60
+# Searches that go on side by side, whatever the number of threads, and meet after each slice.
+STREAMS = 2
+# Steps of one stream between two meetings, and per unit of deterministic time.
+SLICE = 5_000_000
+PER_UNIT = 60_000_000
+# Agents that one dive frees at most.
+MOST_FREED = 24
+# Agents of a job that the local search looks at.
+NEAR = 10
+KICKS, PATIENCE = 600, 100
+LINEAR_TURNS, ASCENT_TURNS, ASCENT_STRETCH = 5000, 1000, 50
+LEAST_AHEAD = 1e-3
+# Deterministic time of the first proof; each further one gets twice that.
+FIRST_PROOF = 0.5
+
+
+class WholeSearch:
+    """The best assignment of a market of whole jobs so far, its prices and its bounds."""
+
+    def __init__(self, market: Market, jobs: Jobs, workers: int = 1) -> None:
+        self._workers = workers
+        self._market = market
+        self.jobs = jobs
+        self.agent: IntArray | None = None
+        self.cost = NO_COST
+        self.prices = JobPrices(np.zeros(jobs.count), np.zeros(jobs.agents), -math.inf)
+        self._linear = np.zeros(jobs.agents)
+        self.certified = jobs.most
+        self.least = 0
+        self.finished = True
+
+    @classmethod
+    def of(cls, market: Market, workers: int) -> WholeSearch | None:
+        """A search where the market has the structure, else None."""
+        if market.variables < SMALLEST:
+            return None
+        jobs = jobs_of(market)
+        return None if jobs is None else cls(market, jobs, workers)
+
+    @property
+    def value(self) -> int:
+        """What the best assignment is worth in the market; 0 when there is none yet."""
+        return 0 if self.agent is None else self.jobs.most - self.cost
+
+    @property
+    def upper(self) -> int:
+        """No assignment is worth more; the proofs' word."""
+        return self.jobs.most - self.least
+
+    def quantity(self) -> IntArray | None:
+        """The best assignment as ``quantity[X]``."""
+        return None if self.agent is None else quantity_of(self._market, self.jobs, self.agent)
+
+    def demand_prices(self) -> FloatArray:
+        """Prices per demand of the market that prove `certified`, in the objective's unit."""
+        prices = np.zeros(self._market.demands)
+        prices[self.jobs.demands] = self.jobs.top - self.prices.job
+        return np.maximum(prices, 0.0)
+
+    def slot_prices(self) -> FloatArray:
+        """Prices per slot of the market, in the objective's unit per unit of capacity."""
+        prices = np.zeros(self._market.slots)
+        prices[self.jobs.slots] = self._linear[: len(self.jobs.slots)]
+        return prices
+
+    def begin(self, seed: int, stopped: Callable[[], bool]) -> None:
+        """Prices and a first assignment.
+
+        Where not doing a job was left out and no way was found to do all, it is let in.
+        """
+        self._price()
+        self._start(seed)
+        if self.agent is None and not self.jobs.idle:
+            jobs = jobs_of(self._market, idle=True)
+            assert jobs is not None
+            self.__init__(self._market, jobs, self._workers)  # type: ignore[misc]
+            self._price()
+            self._start(seed)
+        self._raise_bound(stopped)
+        scale, demand = rounded(self._market, self.demand_prices())
+        self.certified = packed_bound(self._market, scale, demand)
+        self.least = max(self.least, self.jobs.most - self.certified)
+
+    def _price(self) -> None:
+        of = self.jobs
+        shown = np.where(of.cost < NEVER, of.cost, 0)
+        spread = float(shown.max(axis=0).sum())
+        agent, job, bound = agent_ascent(of.cost, of.use, of.capacity, LINEAR_TURNS, 0.2 * spread)
+        self._linear = agent
+        self.prices = JobPrices(job, agent, bound)
+
+    def _raise_bound(self, stopped: Callable[[], bool]) -> None:
+        """Better job prices, stretch by stretch, until they gain too little."""
+        of, now = self.jobs, self.prices
+        gap = self.cost - now.bound if self.agent is not None else 0.01 * abs(now.bound)
+        ahead = 0.05 * gap
+        for _ in range(ASCENT_TURNS // ASCENT_STRETCH):
+            if stopped():
+                self.finished = False
+                break
+            job, agent, bound, ahead = job_ascent(
+                of.cost, of.use, of.capacity, now.job.copy(), ASCENT_STRETCH, ahead, now.bound
+            )
+            if bound > now.bound:
+                now = JobPrices(job, agent, bound)
+            else:
+                ahead *= 0.5
+            if ahead < LEAST_AHEAD * gap:
+                break
+        self.prices = now
+
+    def _start(self, seed: int) -> None:
+        of = self.jobs
+        reduced = of.cost + self.prices.agent[:, None] * of.use
+        reduced[of.use > of.capacity[:, None]] = 4.0 * NEVER
+        near = np.argsort(reduced, axis=0, kind="stable")[:NEAR].T.copy()
+        able = np.minimum((of.use <= of.capacity[:, None]).sum(axis=0), near.shape[1])
+        wanted = np.argsort(reduced - reduced.min(axis=0), axis=1, kind="stable")
+        wanted = np.ascontiguousarray(wanted[:, : 4 * (of.count // of.agents) + 40])
+        field = Field(
+            of.cost, of.use, of.capacity, self.prices.agent, near, able.astype(np.int64), wanted
+        )
+        cost, agent = chains(field, near[:, 0].copy(), seed, KICKS, PATIENCE)
+        if cost < NO_COST and of.feasible(agent):
+            self.agent, self.cost = agent, int(cost)
+
+    def improve(
+        self,
+        units: float,
+        goal: int,
+        seed: int,
+        until: float,
+        stopped: Callable[[], bool],
+        better: Callable[[int], None],
+        tighter: Callable[[int], None],
+    ) -> bool:
+        """Search until ``units`` of work, the value ``goal``, a proof, or the outside.
+
+        ``until`` is a moment of the monotonic clock. Returns whether the limits of work ended it.
+        """
+        assert self.agent is not None
+        work, turn, proof = 0.0, 0, FIRST_PROOF
+        ways = [self.agent.copy() for _ in range(STREAMS)]
+        with ThreadPoolExecutor(min(self._workers, STREAMS), thread_name_prefix="dive") as pool:
+            while work < units and self.value < goal and self.cost > self.least:
+                if stopped() or time.monotonic() >= until:
+                    return False
+                proving = turn % 4 == 3 and self._is_small()
+                most = self.jobs.agents if turn == 0 else MOST_FREED
+                tasks = [
+                    pool.submit(self._dive, ways[s], seed + 7919 * turn + s, most)
+                    for s in range(STREAMS - proving)
+                ]
+                if proving:
+                    left = max(0.05, until - time.monotonic())
+                    work += self._prove(seed, proof, left, tighter)
+                    proof *= 2.0
+                costs = [task.result() for task in tasks]
+                self._meet(ways, costs, better)
+                work += len(tasks) * SLICE / PER_UNIT
+                turn += 1
+        return True
+
+    def _dive(self, agent: IntArray, seed: int, most: int) -> int:
+        of = self.jobs
+        noise = max(0.2, 5.0 * (self.cost - self.prices.bound) / of.count)
+        trace = np.zeros(2, dtype=np.int64)
+        most = min(of.agents, max(most if of.agents <= 40 else MOST_FREED, 1))
+        return dives(
+            of.cost,
+            of.use,
+            of.capacity,
+            self.prices.job,
+            agent,
+            seed % 2**31,
+            most,
+            noise,
+            SLICE,
+            self.least,
+            trace,
+        )
+
+    def _is_small(self) -> bool:
+        self._keep = undecided(self.jobs, self.prices.agent, self.cost)
+        other = undecided(self.jobs, self._linear, self.cost)
+        if other.sum() < self._keep.sum():
+            self._keep = other
+        return bool(self._keep.sum() <= MOST_UNDECIDED)
+
+    def _prove(
+        self, seed: int, work: float, seconds: float, tighter: Callable[[int], None]
+    ) -> float:
+        assert self.agent is not None
+        proven = prove(self.jobs, self._keep, self.agent, seed, work, seconds)
+        if proven.agent is not None and self.jobs.feasible(proven.agent):
+            self._take(proven.agent)
+        if proven.bound > self.least:
+            self.least = proven.bound
+            tighter(self.upper)
+        return proven.work
+
+    def _take(self, agent: IntArray) -> bool:
+        cost = int(self.jobs.cost[agent, np.arange(self.jobs.count)].sum())
+        if cost < self.cost:
+            self.agent, self.cost = agent.copy(), cost
+            return True
+        return False
+
+    def _meet(self, ways: list[IntArray], costs: list[int], better: Callable[[int], None]) -> None:
+        """All streams go on from the best; those as good keep their own."""
+        gained = False
+        for way in ways[: len(costs)]:
+            if self.jobs.feasible(way):
+                gained = self._take(way) or gained
+        assert self.agent is not None
+        for s in range(len(ways)):
+            if s >= len(costs) or costs[s] > self.cost:
+                ways[s] = self.agent.copy()
+        better(self.value)
