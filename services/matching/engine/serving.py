@@ -7,59 +7,23 @@ the minimum run of an offer hold at every step; that one is looked at by the cal
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 
-from services.matching.engine.compact import Compact, Rows
+from services.matching.engine.choosing import one_pair, several_pairs
+from services.matching.engine.compact import Compact
 from services.matching.engine.compiled import compiled, inner
+from services.matching.engine.desk import (
+    NOTHING,
+    Desk,
+    FloatArray,
+    State,
+    in_group,
+    new_desk,
+    new_state,
+)
 from services.matching.engine.limits import IntArray
 
-FloatArray = npt.NDArray[np.float64]
-
-NOTHING = -(2**62)
-
-
-class State(NamedTuple):
-    """What is taken and left while demands are served; every array is changed in place."""
-
-    quantity: IntArray  # [X] ticks, in compact order
-    slot_left: IntArray  # [S]
-    cap_left: IntArray  # [C]
-    offer_used: IntArray  # [O] ticks
-    pair_ticks: IntArray  # [P]
-    closed: IntArray  # [O] 1: takes nothing
-    worth: IntArray  # [D] what serving the demand is worth as it is, 0 when not served
-
-
-CHOICE = np.dtype([("pair", "i8"), ("room", "i8"), ("score", "f8"), ("take", "i8"), ("best", "i8")])
-
-
-class Desk(NamedTuple):
-    """Room to work in, large enough for any line of the market; one per thread.
-
-    A row of ``choices`` is a pair that could carry ``room`` ticks at a ``score`` (reduced value per
-    tick), what the way at hand takes of it and what the best way so far does.
-    """
-
-    choices: Rows
-    order: IntArray  # of the slots of one pair
-
-
-def new_state(c: Compact, capacity: IntArray, cap_limit: IntArray) -> State:
-    """Nobody is served."""
-    counts = (len(c.offers) - 1, len(c.pairs) - 1, len(c.offers) - 1, len(c.demands) - 1)
-    zeros = [np.zeros(count, dtype=np.int64) for count in counts]
-    quantity = np.zeros(len(c.xs) - 1, dtype=np.int64)
-    return State(quantity, capacity.copy(), cap_limit.copy(), *zeros)
-
-
-def new_desk(c: Compact) -> Desk:
-    """Room for one thread."""
-    pairs = int(np.diff(c.lines["pair0"]).max(initial=0)) + 1
-    slots = int(np.diff(c.pairs["x0"]).max(initial=0)) + 1
-    return Desk(np.zeros(pairs, dtype=CHOICE), np.zeros(slots, dtype=np.int64))
+__all__ = ["Desk", "FloatArray", "State", "new_desk", "new_state", "retake", "serve", "undo"]
 
 
 @compiled
@@ -178,9 +142,9 @@ def _line(
         for i in range(count):
             w.choices[i].take = 0
         if single:
-            worth, cost, paid = _one(c, s, w, line, count, money)
+            worth, cost, paid = one_pair(c, s, w, line, count, money)
         else:
-            worth, cost, paid = _several(c, s, w, line, count, money, by_room == 1)
+            worth, cost, paid = several_pairs(c, s, w, line, count, money, by_room == 1)
         if worth == NOTHING:
             continue
         if worth - paid > best_gain:
@@ -227,25 +191,11 @@ def _offered(
         if room < c.pairs[p].least:
             continue
         paid = _paid(c, s, w, price, p, line, start, room)
-        once = c.pairs[p].once + (0 if _in_group(c, s, p) else c.groups[c.pairs[p].group].worth)
+        once = c.pairs[p].once + (0 if in_group(c, s, p) else c.groups[c.pairs[p].group].worth)
         w.choices[count].pair, w.choices[count].room = p, room
         w.choices[count].score = c.pairs[p].tick + (once - paid) / room
         count += 1
     return count
-
-
-@inner
-def _in_group(c: Compact, s: State, p: int) -> bool:
-    """Whether another line of the demand has paid the pair's set-up already."""
-    demand = c.lines[c.pairs[p].line].demand
-    if c.demands[demand + 1].line0 - c.demands[demand].line0 == 1:
-        return False
-    for q in range(
-        c.lines[c.demands[demand].line0].pair0, c.lines[c.demands[demand + 1].line0].pair0
-    ):
-        if c.pairs[q].group == c.pairs[p].group and q != p and s.pair_ticks[q] > 0:
-            return True
-    return False
 
 
 @inner
@@ -314,140 +264,3 @@ def _take(
     s.offer_used[c.pairs[p].offer] += ticks
     for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
         s.cap_left[c.cap[at]] -= ticks
-
-
-@inner
-def _afford(c: Compact, s: State, p: int, money: int, room: int) -> int:
-    """The ticks of a pair that ``money`` (-1: any amount) pays for, one-off costs first."""
-    if money < 0:
-        return room
-    once = c.pairs[p].fixed + (0 if _in_group(c, s, p) else c.groups[c.pairs[p].group].cost)
-    if money < once:
-        return 0
-    return room if c.pairs[p].unit == 0 else min(room, (money - once) // c.pairs[p].unit)
-
-
-@inner
-def _one(
-    c: Compact, s: State, w: Desk, line: int, count: int, money: int
-) -> tuple[int, int, float]:
-    """The one pair of best reduced value that carries the line's least part alone."""
-    best, ticks, gain = -1, 0, -np.inf
-    for i in range(count):
-        p = w.choices[i].pair
-        room = _afford(c, s, p, money, w.choices[i].room)
-        if room < max(c.lines[line].least, c.pairs[p].least):
-            continue
-        if w.choices[i].score * room > gain:
-            best, ticks, gain = i, room, w.choices[i].score * room
-    if best < 0:
-        return NOTHING, 0, 0.0
-    w.choices[best].take = ticks
-    worth, cost = _worth(c, s, w, line, count)
-    return worth, cost, worth - c.lines[line].worth - gain
-
-
-@inner
-def _several(
-    c: Compact, s: State, w: Desk, line: int, count: int, money: int, by_room: bool
-) -> tuple[int, int, float]:
-    """Pairs one after another, by reduced value or by room, until the line has what it wants."""
-    got, used, paid = 0, 0, 0.0
-    limit = c.lines[line].partners if c.lines[line].partners > 0 else count
-    done = -1
-    wanted, least = c.lines[line].most, c.lines[line].least
-    for _ in range(count):
-        pick = -1
-        for i in range(count):
-            if w.choices[i].take != 0:
-                continue
-            if pick < 0 or _before(w, i, pick, by_room):
-                pick = i
-        if (
-            pick < 0
-            or got >= wanted
-            or used >= limit
-            or (got >= least and w.choices[pick].score <= 0)
-        ):
-            break
-        p = w.choices[pick].pair
-        w.choices[pick].take = done
-        room = _shared(c, s, w, count, p, w.choices[pick].room)
-        room = _afford(c, s, p, money, room)
-        take = min(room, wanted - got)
-        if take < c.pairs[p].least:
-            missing = c.pairs[p].least - take
-            if room < c.pairs[p].least:
-                continue
-            giver = -1
-            for i in range(count):
-                if w.choices[i].take - missing >= c.pairs[w.choices[i].pair].least:
-                    giver = i
-            if giver < 0:
-                continue
-            w.choices[giver].take -= missing
-            got -= missing
-            paid -= missing * (c.pairs[w.choices[giver].pair].tick - w.choices[giver].score)
-            if money >= 0:
-                money += missing * c.pairs[w.choices[giver].pair].unit
-            take = c.pairs[p].least
-        w.choices[pick].take = take
-        got += take
-        used += 1
-        paid += take * (c.pairs[p].tick - w.choices[pick].score)
-        if money >= 0:
-            once = c.pairs[p].fixed + (0 if _in_group(c, s, p) else c.groups[c.pairs[p].group].cost)
-            money -= once + take * c.pairs[p].unit
-            if money < 0:
-                return NOTHING, 0, 0.0
-    if got < least:
-        return NOTHING, 0, 0.0
-    worth, cost = _worth(c, s, w, line, count)
-    # What was paid counts the one-off costs as well; they are in the worth already.
-    once = 0.0
-    for i in range(count):
-        if w.choices[i].take > 0:
-            p = w.choices[i].pair
-            once -= c.pairs[p].once + (
-                0 if _in_group(c, s, p) else c.groups[c.pairs[p].group].worth
-            )
-    return worth, cost, paid - once
-
-
-@inner
-def _before(w: Desk, one: int, other: int, by_room: bool) -> bool:
-    """Whether a pair comes before another; ties keep their order."""
-    if by_room and w.choices[one].room != w.choices[other].room:
-        return bool(w.choices[one].room > w.choices[other].room)
-    return bool(w.choices[one].score > w.choices[other].score)
-
-
-@inner
-def _shared(c: Compact, s: State, w: Desk, count: int, p: int, room: int) -> int:
-    """Room under the caps that the pair shares with pairs chosen before it."""
-    for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
-        left = s.cap_left[c.cap[at]]
-        for i in range(count):
-            if w.choices[i].take > 0:
-                q = w.choices[i].pair
-                for other in range(c.pairs[q].cap0, c.pairs[q + 1].cap0):
-                    if c.cap[other] == c.cap[at]:
-                        left -= w.choices[i].take
-        room = min(room, left)
-    return room
-
-
-@inner
-def _worth(c: Compact, s: State, w: Desk, line: int, count: int) -> tuple[int, int]:
-    """Worth and cost of the line with the takes at hand; one set-up per pair, as offers differ."""
-    worth, cost = c.lines[line].worth, 0
-    for i in range(count):
-        ticks = w.choices[i].take
-        if ticks > 0:
-            p = w.choices[i].pair
-            worth += c.pairs[p].once + ticks * c.pairs[p].tick
-            cost += c.pairs[p].fixed + ticks * c.pairs[p].unit
-            if not _in_group(c, s, p):
-                worth += c.groups[c.pairs[p].group].worth
-                cost += c.groups[c.pairs[p].group].cost
-    return worth, cost

@@ -1,0 +1,71 @@
+"""What serving works on: what is taken and left, and room to weigh one line's pairs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from services.matching.engine.compact import Compact, Rows
+from services.matching.engine.compiled import inner
+from services.matching.engine.limits import IntArray
+
+FloatArray = npt.NDArray[np.float64]
+
+NOTHING = -(2**62)
+
+
+class State(NamedTuple):
+    """What is taken and left while demands are served; every array is changed in place."""
+
+    quantity: IntArray  # [X] ticks, in compact order
+    slot_left: IntArray  # [S]
+    cap_left: IntArray  # [C]
+    offer_used: IntArray  # [O] ticks
+    pair_ticks: IntArray  # [P]
+    closed: IntArray  # [O] 1: takes nothing
+    worth: IntArray  # [D] what serving the demand is worth as it is, 0 when not served
+
+
+CHOICE = np.dtype([("pair", "i8"), ("room", "i8"), ("score", "f8"), ("take", "i8"), ("best", "i8")])
+
+
+class Desk(NamedTuple):
+    """Room to work in, large enough for any line of the market; one per thread.
+
+    A row of ``choices`` is a pair that could carry ``room`` ticks at a ``score`` (reduced value per
+    tick), what the way at hand takes of it and what the best way so far does.
+    """
+
+    choices: Rows
+    order: IntArray  # of the slots of one pair
+
+
+def new_state(c: Compact, capacity: IntArray, cap_limit: IntArray) -> State:
+    """Nobody is served."""
+    counts = (len(c.offers) - 1, len(c.pairs) - 1, len(c.offers) - 1, len(c.demands) - 1)
+    zeros = [np.zeros(count, dtype=np.int64) for count in counts]
+    quantity = np.zeros(len(c.xs) - 1, dtype=np.int64)
+    return State(quantity, capacity.copy(), cap_limit.copy(), *zeros)
+
+
+def new_desk(c: Compact) -> Desk:
+    """Room for one thread."""
+    pairs = int(np.diff(c.lines["pair0"]).max(initial=0)) + 1
+    slots = int(np.diff(c.pairs["x0"]).max(initial=0)) + 1
+    return Desk(np.zeros(pairs, dtype=CHOICE), np.zeros(slots, dtype=np.int64))
+
+
+@inner
+def in_group(c: Compact, s: State, p: int) -> bool:
+    """Whether another line of the demand has paid the pair's set-up already."""
+    demand = c.lines[c.pairs[p].line].demand
+    if c.demands[demand + 1].line0 - c.demands[demand].line0 == 1:
+        return False
+    for q in range(
+        c.lines[c.demands[demand].line0].pair0, c.lines[c.demands[demand + 1].line0].pair0
+    ):
+        if c.pairs[q].group == c.pairs[p].group and q != p and s.pair_ticks[q] > 0:
+            return True
+    return False
