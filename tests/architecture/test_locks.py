@@ -13,7 +13,9 @@ def pinned(lock: Path) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", lock.read_text(), re.MULTILINE))
 
 
-@pytest.mark.parametrize(("smaller", "larger"), combinations(LOCKS, 2), ids=lambda lock: lock.stem)
+@pytest.mark.parametrize(
+    ("smaller", "larger"), list(combinations(LOCKS, 2)), ids=lambda lock: lock.stem
+)
 def test_two_locks_agree_on_what_both_install(smaller: Path, larger: Path) -> None:
     # `make run` and `make lint` share one environment: a difference would make the result of the
     # one depend on whether the other ran before it.
