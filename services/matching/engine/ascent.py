@@ -20,7 +20,7 @@ from services.matching.engine.oracle import Asked, Tariff, ask, ask_each, new_sl
 from services.matching.engine.prices import Prices
 from services.matching.engine.serving import FloatArray
 
-ROUNDS = 120
+ROUNDS = 60
 FIRST_STEP, LAST_STEP = 0.3, 0.003
 # Weight of the newest round among those that set the direction.
 NEWEST = 0.3

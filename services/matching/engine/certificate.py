@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from services.matching.engine.compact import compact
+from services.matching.engine.exact import STRETCH, Whole, demands_bound
 from services.matching.engine.indices import Indices, indices
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
@@ -19,6 +21,8 @@ from services.matching.engine.reduced import Exact, best_lines, worth_of_pairs
 from services.matching.engine.result import Certificate
 
 DEFAULT_SCALE = 2**16
+# Above this many variables the bound is summed by compiled loops.
+LARGEST_ARRAYS = 20_000
 
 
 def certify(
@@ -52,12 +56,51 @@ def prove(market: Market, scale: int, slot: IntArray, cap: IntArray, budget: Int
     """The integer bound that the prices prove: nothing feasible is worth more."""
     of = indices(market)
     budget = np.where(market.budget >= 0, budget, 0)
+    if market.variables > LARGEST_ARRAYS and _fits_each(market, of, scale, slot, cap, budget):
+        return _prove_compiled(market, scale, Whole(slot, cap, budget))
     kind: type = np.int64 if _fits(market, of, scale, slot, cap, budget) else object
     slots: Exact = slot.astype(kind)
     caps: Exact = cap.astype(kind)
     total = int((slots * market.slot_capacity).sum()) + int((caps * market.cap_limit).sum())
     total += _demands(market, of, scale, kind, slots, caps, budget.astype(kind))
     return total // scale
+
+
+def _prove_compiled(market: Market, scale: int, prices: Whole) -> int:
+    """The same in compiled loops: arrays of all pairs and slots sorted anew are too slow there."""
+    total = _dot(prices.slot, market.slot_capacity) + _dot(prices.cap, market.cap_limit)
+    total += demands_bound(compact(market).rows, prices, market.slot_capacity, scale)
+    return total // scale
+
+
+def _dot(price: IntArray, amount: IntArray) -> int:
+    """Their inner product, in high and low halves so that no sum can overflow."""
+    high, low = amount >> 20, amount & (2**20 - 1)
+    fits = float(price.max(initial=0)) * float(max(high.max(initial=0), 2**20)) * len(price) < 2**62
+    if not fits:
+        return sum(p * a for p, a in zip(price.tolist(), amount.tolist(), strict=True))
+    return (int((price * high).sum()) << 20) + int((price * low).sum())
+
+
+def _fits_each(
+    m: Market, of: Indices, scale: int, slot: IntArray, cap: IntArray, budget: IntArray
+) -> bool:
+    """Whether int64 holds the proof's sums over some demands."""
+    beta, shared = float(budget.max(initial=0)), float(np.bincount(m.cap_pairs).max(initial=0))
+    tick = scale * _most(of.per_tick) + beta * _most(m.pair_unit_cost)
+    tick += float(slot.max(initial=0)) * _most(m.pair_use) + float(cap.max(initial=0)) * shared
+    once = scale * (_most(of.per_pair) + _most(of.per_setup))
+    once += beta * (_most(m.pair_fixed_cost) + _most(m.setup_cost))
+    demand = scale * _most(of.per_demand) + beta * _most(m.budget)
+    lines = float(np.bincount(m.line_demand).max(initial=1))
+    pairs = float(np.bincount(of.pair_demand).max(initial=1))
+    each = demand + lines * scale * _most(of.per_line) + 2 * pairs * once
+    each += tick * lines * _most(m.line_quantity)
+    return max(each * STRETCH, once * _most(of.pair_most)) < 2.0**61
+
+
+def _most(values: IntArray) -> float:
+    return float(np.abs(values).max(initial=0))
 
 
 def _fits(

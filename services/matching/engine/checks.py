@@ -15,7 +15,7 @@ from services.matching.engine.limits import (
 )
 
 if TYPE_CHECKING:
-    from services.matching.engine.market import Market
+    from services.matching.engine.market import Market, Term
 
 
 def check(market: Market) -> None:
@@ -164,6 +164,11 @@ def _one_group_per_offer_and_demand(m: Market) -> None:
         return
     demand = m.line_demand[m.pair_line]
     whole = m.pair_offer * (m.demands + 1) + demand
+    of_group = np.full(m.setups, -1, dtype=np.int64)
+    of_group[m.pair_setup] = whole
+    used = np.sort(of_group[of_group >= 0])
+    if (of_group[m.pair_setup] == whole).all() and (np.diff(used) > 0).all():
+        return
     groups = np.unique(np.stack([m.pair_setup, whole], axis=1), axis=0)
     for column, text in (
         (0, "covers two (offer, demand)"),
@@ -193,10 +198,33 @@ def _no_cycle(m: Market) -> None:
         raise InvalidMarket(f"line {int(np.flatnonzero(waiting)[0])} comes before itself")
 
 
+def _one_off(term: Term) -> tuple[IntArray, ...]:
+    return term.per_pair, term.per_setup, term.per_demand, term.per_line
+
+
+def _small(term: Term) -> bool:
+    """Whether every weight is within its range."""
+    parts = (term.per_tick, *_one_off(term))
+    return all(
+        int(part.max(initial=0)) <= LARGEST_MONEY and int(part.min(initial=0)) >= -LARGEST_MONEY
+        for part in parts
+    )
+
+
 def _magnitude(m: Market) -> None:
     """The largest conceivable objective fits in int64, so that no exact sum can overflow."""
     room = m.slot_capacity[m.x_slot] // m.pair_use[m.x_pair]
     reach = np.minimum(room, m.line_quantity[m.pair_line[m.x_pair]])
+    # Sums of rounded numbers tell at once when all is far from the limit; most markets are.
+    rough = float((m.pair_unit_cost[m.x_pair] * reach.astype(np.float64)).sum())
+    rough += sum(
+        float((np.abs(term.per_tick)[m.x_pair] * reach.astype(np.float64)).sum())
+        + sum(float(np.abs(part).sum(dtype=np.float64)) for part in _one_off(term))
+        for term in m.terms
+    )
+    sizes = all(_small(term) for term in m.terms)
+    if sizes and rough < LARGEST_OBJECTIVE / 2:
+        return
     total = 0
     for term in m.terms:
         for name in ("per_tick", "per_pair", "per_setup", "per_demand", "per_line"):

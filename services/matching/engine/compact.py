@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
-from services.matching.engine.indices import Indices, indices
+from services.matching.engine.indices import indices
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
 from services.matching.engine.reduced import least_use
@@ -82,9 +83,21 @@ class Sorting:
     x: IntArray
 
 
-def compact(market: Market, of: Indices | None = None) -> Sorting:
-    """Sort the rows of ``market`` once."""
-    m, of = market, of or indices(market)
+_KEPT: WeakKeyDictionary[Market, Sorting] = WeakKeyDictionary()
+
+
+def compact(market: Market, *, keep: bool = False) -> Sorting:
+    """Sort the rows of ``market``; ``keep`` them for later calls as long as the market is there."""
+    found = _KEPT.get(market)
+    if found is None:
+        found = _compact(market)
+    if keep:
+        _KEPT[market] = found
+    return found
+
+
+def _compact(market: Market) -> Sorting:
+    m, of = market, indices(market)
     lines = np.lexsort((_depth(m), m.line_demand))
     line_at = _inverse(lines)
     pairs = _sorted(line_at[m.pair_line], m.pair_offer)

@@ -14,6 +14,7 @@ from services.matching.engine.cut import Part, RowsOf, cut
 from services.matching.engine.indices import Indices, indices
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
+from services.matching.engine.unions import connected
 
 __all__ = [
     "Part",
@@ -24,6 +25,10 @@ __all__ = [
     "part_of",
     "split",
 ]
+
+
+# Above this many variables labels are found by a compiled loop.
+LARGEST_ARRAYS = 20_000
 
 
 def component_labels(market: Market) -> IntArray:
@@ -42,7 +47,9 @@ def component_labels(market: Market) -> IntArray:
         offer_node + market.pair_offer[run],
         cap_node + of.cap_of[tight],
     ]
-    labels = _connected(cap_node + market.caps, np.concatenate(left), np.concatenate(right))
+    # Compiling pays for large markets only; both give the same labels.
+    join = connected if market.variables > LARGEST_ARRAYS else _connected
+    labels = join(cap_node + market.caps, np.concatenate(left), np.concatenate(right))
     return labels[:d]
 
 

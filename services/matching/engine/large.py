@@ -42,7 +42,7 @@ class LargePart:
 
     def __init__(self, market: Market, workers: int) -> None:
         self._market, self._workers = market, workers
-        self._sorting = compact(market)
+        self._sorting = compact(market, keep=True)
         self._rows = self._sorting.rows
         self._state = new_state(self._rows, market.slot_capacity, market.cap_limit)
         self._ascent = Ascent(market, self._sorting, workers)

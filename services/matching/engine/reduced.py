@@ -100,7 +100,9 @@ def best_lines(
 
 
 def _ticks(m: Market, of: Indices, value: Exact) -> _Ticks:
-    order = np.argsort(-value, kind="stable")
+    # Of equal values the roomiest first: where a pair's best average is first reached hangs on it.
+    order = np.argsort(-of.x_upper, kind="stable")
+    order = order[np.argsort(-value[order], kind="stable")]
     order = order[np.argsort(m.x_pair[order], kind="stable")]
     pair, upper = m.x_pair[order], of.x_upper[order]
     before = np.cumsum(upper) - upper
