@@ -7,7 +7,10 @@ calls, since building it again would double the work.
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
+import os
 import signal
+import threading
 from dataclasses import dataclass
 
 from services.matching.domain import fairness
@@ -50,8 +53,17 @@ class Concluded:
 
 
 def start() -> None:
-    """Leave Ctrl-C to the parent, which decides what becomes of a running round."""
+    """Leave Ctrl-C to the parent, which decides what becomes of a running round; end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End when the parent was killed: the pool's queue would keep its worker waiting for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def prepare(inputs: bytes) -> Prepared:

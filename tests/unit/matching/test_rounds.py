@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 
+import psutil
 import pytest
 
 from services.matching.domain.book_snapshot import SnapshotError
@@ -117,6 +119,36 @@ async def test_a_dead_worker_fails_the_round_and_the_next_one_runs(runner: Round
     again = await runner.run(given, _quiet)
     assert again.drafts == first.drafts
     assert again.book_digest == first.book_digest
+
+
+_RUNS_A_ROUND = """
+import asyncio
+from services.matching.engine.process import SolverProcess
+from services.matching.rounds.runner import RoundRunner
+from tests.unit.matching.test_rounds import _quiet, inputs
+
+async def main():
+    runner = RoundRunner(SolverProcess())
+    await runner.run(inputs(), _quiet)
+    print(runner.pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_nothing_is_left_running_when_the_parent_is_killed() -> None:
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _RUNS_A_ROUND, stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    pid = int(await parent.stdout.readline())
+    children = psutil.Process(parent.pid).children(recursive=True)
+    assert pid in [child.pid for child in children]
+    parent.kill()
+    await parent.wait()
+    _, alive = await asyncio.to_thread(psutil.wait_procs, children, 15)
+    assert alive == []
 
 
 async def test_the_event_loop_stays_free_while_a_round_runs(runner: RoundRunner) -> None:
