@@ -34,8 +34,8 @@ class Policy:
     """Requests looked at per donation: so many of the most worth, and as many by worth per unit."""
     shrink: int = 50
     """Requests of a kind assumed before any is seen, so that the first few do not weigh all."""
-    seconds: float = 4.0
-    """Longest time to solve a round."""
+    seconds: float = 30.0
+    """Longest time to solve a round: a safety net, the deterministic limit comes first."""
     deterministic_limit: float = 0.3
     workers: int = 2
     seed: int = 1

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.uplift.__main__ import CALLING, ENGINE, LISTING, Setting, note, table, year
 from benchmarks.uplift.answers import accepted, uniform
+from benchmarks.uplift.comparison import CALLING, ENGINE, LISTING, Setting, note, table, year
 from benchmarks.uplift.intervals import interval, student
 from benchmarks.uplift.ways import book, calling, listing, spareline
 from benchmarks.uplift.world import CAPABILITIES, World, world
