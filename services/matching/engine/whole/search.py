@@ -163,11 +163,12 @@ class WholeSearch:
         ``until`` is a moment of the monotonic clock. Returns whether the limits of work ended it.
         """
         assert self.agent is not None
-        work, turn, proof = 0.0, 0, FIRST_PROOF
+        work, turn, proof, longest = 0.0, 0, FIRST_PROOF, 0.0
         ways = [self.agent.copy() for _ in range(STREAMS)]
         with ThreadPoolExecutor(min(self._workers, STREAMS), thread_name_prefix="dive") as pool:
             while work < units and self.value < goal and self.cost > self.least:
-                if stopped() or time.monotonic() >= until:
+                begun = time.monotonic()
+                if stopped() or begun + longest >= until:
                     return False
                 proving = turn % 4 == 3 and self._is_small()
                 most = self.jobs.agents if turn == 0 else MOST_FREED
@@ -183,6 +184,7 @@ class WholeSearch:
                 self._meet(ways, costs, better)
                 work += len(tasks) * SLICE / PER_UNIT
                 turn += 1
+                longest = 0.0 if proving else max(0.7 * longest, time.monotonic() - begun)
         return True
 
     def _dive(self, agent: IntArray, seed: int, most: int) -> int:
