@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.matching.domain import pairs
+from services.matching.domain.book_snapshot import BookSnapshot
 from services.matching.domain.grid import LineSide, OfferGrid, OfferSide, ranks_of
 from services.matching.domain.problem import build
 from spareline.matching.v1.policy_pb2 import TransportRate
 from tests.unit.matching import books
 
 
-def _varied(seed: int) -> books.BookSnapshot:
+def _varied(seed: int) -> BookSnapshot:
     """A random book with places unknown, radii of offers, grades asked for and firms excluded."""
     book = books.random_book(seed, offers=12, demands=14)
     rng = random.Random(seed)

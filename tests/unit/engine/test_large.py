@@ -1,0 +1,147 @@
+"""The compiled path of large parts: feasible by every rule, proven, the same on any threads."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.markets.book import draw
+from benchmarks.markets.problem import eligible, market_of
+from services.matching.engine import Market, Options, certificate, solve, value, verify
+from services.matching.engine import solve as whole_solve
+from services.matching.engine.certificate import certify, prove
+from services.matching.engine.components import _connected
+from services.matching.engine.large import LargePart
+from services.matching.engine.unions import connected
+from tests.unit.engine import brute
+from tests.unit.engine.markets import tiny
+
+SOLVE = whole_solve.__globals__
+
+
+@cache
+def drawn(size: int) -> Market:
+    """A market with every rule, of so many demands and offers."""
+    book = draw(size, size, 7)
+    return market_of(book, eligible(book))
+
+
+def never() -> bool:
+    return False
+
+
+def walked(market: Market, workers: int, units: float = 0.02) -> LargePart:
+    part = LargePart(market, workers)
+    part.prices(never)
+    part.sweep(never)
+    part.improve(units, 2**60, 3, never, lambda _: None)
+    return part
+
+
+@settings(max_examples=60, deadline=None)
+@given(tiny())
+def test_what_is_served_keeps_every_rule_and_stays_below_the_optimum(market: Market) -> None:
+    part = LargePart(market, 1)
+    prices = part.prices(never)
+    proof = certify(market, prices.slot, prices.cap, prices.budget)
+    best = brute.optimum(market)
+    assert best is not None  # nobody served is feasible
+    assert proof.bound >= best
+    part.sweep(never)
+    swept = part.value
+    for found in (part.quantity(), walked(market, 1).quantity()):
+        verdict = verify(market, found, proof)
+        assert verdict.ok, verdict.message
+        assert value(market, found) <= best
+    assert value(market, part.quantity()) == swept
+
+
+@settings(max_examples=150, deadline=None)
+@given(tiny(), st.integers(0, 2**31))
+def test_the_compiled_bound_is_the_one_of_the_arrays(market: Market, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scale = 2**16
+    slot = rng.integers(0, 25 * scale, market.slots) * rng.integers(0, 2, market.slots)
+    cap, budget = rng.integers(0, 9 * scale, market.caps), rng.integers(0, scale, market.demands)
+    by_arrays = prove(market, scale, slot, cap, budget)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certificate, "LARGEST_ARRAYS", -1)
+        assert prove(market, scale, slot, cap, budget) == by_arrays
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**31))
+def test_union_and_find_gives_the_labels_of_label_hooking(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    edges = rng.integers(0, 40, (2, rng.integers(0, 40)))
+    assert connected(40, *edges).tolist() == _connected(40, *edges).tolist()
+
+
+def test_prices_come_near_the_simplex_method() -> None:
+    market = drawn(700)
+    part = LargePart(market, 1)
+    prices = part.prices(never)
+    found = certify(market, prices.slot, prices.cap, prices.budget).bound
+    free = certify(market, *(np.zeros(n) for n in (market.slots, market.caps, market.demands)))
+    best = SOLVE["relaxation_prices"](market, 60.0)
+    exact = certify(market, best.slot, best.cap, best.budget).bound
+    assert found <= 1.01 * exact < free.bound
+
+
+def test_one_and_two_threads_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.matching.engine.large.SMALLEST_SIDE", 150)
+    market = drawn(700)
+    one, two = walked(market, 1, 0.2), walked(market, 2, 0.2)
+    assert one.quantity().tobytes() == two.quantity().tobytes()
+    # Sides leave caps and slots as they found them.
+    certain = certify(
+        market, np.zeros(market.slots), np.zeros(market.caps), np.zeros(market.demands)
+    )
+    assert verify(market, two.quantity(), certain).ok
+
+
+def test_the_walk_gains_on_the_sweep_and_the_sweep_on_nothing() -> None:
+    market = drawn(700)
+    part = LargePart(market, 1)
+    part.prices(never)
+    part.sweep(never)
+    swept = part.value
+    part.improve(0.3, 2**60, 1, never, lambda _: None)
+    assert part.value > 1.01 * swept > 0
+    assert part.value == value(market, part.quantity())
+
+
+def test_solve_takes_the_compiled_path_and_keeps_its_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(SOLVE, "LARGEST_MODEL", 500)
+    market = drawn(700)
+    solve(market, Options(deterministic_limit=0.05))  # compiles
+    larger = drawn(2500)
+    began = time.monotonic()
+    result = solve(larger, Options(time_limit_seconds=2.0, deterministic_limit=10_000.0))
+    assert time.monotonic() - began < 12.0  # a fraction of the work that was asked for
+    assert not result.reproducible
+    assert set(result.timing) >= {"cut", "price", "sweep", "certify", "search"}
+    assert verify(larger, result.quantity, result.certificate, objective=result.objective).ok
+
+
+def test_solve_gives_the_same_bytes_for_any_number_of_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(SOLVE, "LARGEST_MODEL", 300)
+    market = drawn(700)
+    answers = [
+        solve(market, Options(time_limit_seconds=500, deterministic_limit=0.3, workers=workers))
+        for workers in (1, 2)
+    ]
+    assert all(answer.reproducible for answer in answers)
+    assert answers[0].quantity.tobytes() == answers[1].quantity.tobytes()
+    assert (
+        answers[0].certificate.slot_price.tobytes() == answers[1].certificate.slot_price.tobytes()
+    )
