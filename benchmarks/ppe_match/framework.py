@@ -119,11 +119,6 @@ def run(
     return Run(name, five, units, time.monotonic() - started)
 
 
-def run_file(
-    name: str, donors: Path, recipients: Path, interval: int, policy: Policy, order: int
-) -> Run:
-    """As `run`, for a process of its own; ``order`` above 0 is the seed of a re-ordering."""
-    rows = [read(donors), read(recipients)]
-    if order:
-        rows = [reordered(each, 2 * order + at) for at, each in enumerate(rows)]
-    return run(name, rows[0], rows[1], interval, policy)
+def run_file(name: str, donors: Path, recipients: Path, interval: int, policy: Policy) -> Run:
+    """As `run`, for a process of its own."""
+    return run(name, read(donors), read(recipients), interval, policy)
