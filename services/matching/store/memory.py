@@ -1,5 +1,6 @@
 """What rounds remember of each other: pairs turned down, demands at the head, how each fared."""
 
+import gzip
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +9,11 @@ from pymongo import ReplaceOne
 
 from services.chassis.mongo import IDS_AT_ONCE, Collection, Database, insert_missing
 from services.matching.domain.declined import Declined
+from spareline.matching.v1 import matching_service_pb2 as pb
 from spareline.matching.v1 import policy_pb2
 
 _BATCH = 500
+_PIECE_BYTES = 4 * 1024 * 1024
 
 
 class DeclinedPairs:
@@ -60,60 +63,80 @@ class Heads:
 
 
 @dataclass(frozen=True)
-class Fared:
-    """An account, the round that wrote it, and which broken proposals that round took off."""
+class Standings:
+    """All fairness accounts by organization, the round that left them so (the ``number``-th that
+    did), and which broken proposals that round took off them."""
 
-    account: policy_pb2.FairnessAccount
+    accounts: Mapping[str, policy_pb2.FairnessAccount]
     round: str = ""
+    number: int = 0
     broken: tuple[str, ...] = ()
 
 
 class Fairness:
-    """How each organization has fared over the rounds."""
+    """How each organization has fared over the rounds.
+
+    Nearly every account changes in every round, so each round leaves all of them in one piece:
+    a few writes instead of one for each organization.
+    """
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
 
     async def ensure_indexes(self) -> None:
-        """Create the index that lists the most needy first."""
-        await self._collection.create_index([("order", 1)])
+        """Create the index by which the newest accounts are found."""
+        await self._collection.create_index([("order", 1), ("index", 1)])
 
-    async def all(self) -> dict[str, Fared]:
-        """Return every account by organization."""
-        newest: dict[str, dict[str, Any]] = {}
-        async for document in self._collection.find({}):
-            organization = _organization(document["_id"])
-            if organization not in newest or newest[organization]["_id"] < document["_id"]:
-                newest[organization] = document
-        return {organization: _fared(document) for organization, document in newest.items()}
+    async def latest(self) -> Standings:
+        """Return the accounts as the last round left them."""
+        pieces: dict[str, list[dict[str, Any]]] = {}
+        query = {"order": {"$gt": ""}}
+        async for piece in self._collection.find(query).sort([("order", 1), ("index", 1)]):
+            pieces.setdefault(piece["order"], []).append(piece)
+        whole = [found for found in pieces.values() if len(found) == found[0]["of"]]
+        if not whole:
+            return Standings({})
+        data = gzip.decompress(b"".join(bytes(piece["data"]) for piece in whole[-1]))
+        accounts = pb.ListFairnessAccountsResponse.FromString(data).accounts
+        first = whole[-1][0]
+        return Standings(
+            {account.organization: account for account in accounts},
+            first["round"],
+            first["number"],
+            tuple(first["broken"]),
+        )
 
-    async def put(self, accounts: Mapping[str, Fared], round_order: str) -> None:
-        """Store accounts as a round leaves them; storing them again is harmless.
+    async def put(self, standings: Standings) -> None:
+        """Store the accounts as a round leaves them; storing them again is harmless.
 
-        ``round_order`` sorts rounds by age. New documents are inserted before the old ones are
-        removed, and never replaced: an insertion of many is one write of the store, while each
-        replacement is one of its own.
+        What rounds before left is removed once this is stored.
         """
+        order = f"{standings.number:012d}|{standings.round}"
+        message = pb.ListFairnessAccountsResponse(accounts=standings.accounts.values())
+        data = gzip.compress(message.SerializeToString(), compresslevel=1)
+        pieces = [data[i : i + _PIECE_BYTES] for i in range(0, len(data), _PIECE_BYTES)]
         documents = [
             {
-                "_id": f"{name}|{round_order}",
-                "order": _order(fared.account),
-                "round": fared.round,
-                "broken": list(fared.broken),
-                "body": fared.account.SerializeToString(),
+                "_id": f"{order}|{index}",
+                "order": order,
+                "index": index,
+                "of": len(pieces),
+                "round": standings.round,
+                "number": standings.number,
+                "broken": list(standings.broken),
+                "data": piece,
             }
-            for name, fared in accounts.items()
+            for index, piece in enumerate(pieces)
         ]
         await insert_missing(self._collection, documents)
-        kept = {document["_id"] for document in documents}
-        known = [d["_id"] async for d in self._collection.find({}, {"_id": 1})]
-        old = [each for each in known if each not in kept and _organization(each) in accounts]
-        await _remove(self._collection, old)
+        await self._collection.delete_many({"order": {"$lt": order}})
 
     async def page(self, after: str, size: int) -> list[tuple[str, policy_pb2.FairnessAccount]]:
         """Return up to ``size`` accounts with their order, most in need first."""
-        cursor = self._collection.find({"order": {"$gt": after}}).sort("order", 1).limit(size)
-        return [(d["order"], _fared(d).account) for d in await cursor.to_list(size)]
+        accounts = (await self.latest()).accounts
+        ordered = sorted((_order(account), account.organization) for account in accounts.values())
+        following = [each for each in ordered if each[0] > after]
+        return [(order, accounts[name]) for order, name in following[:size]]
 
 
 @dataclass(frozen=True)
@@ -184,16 +207,6 @@ class Memory:
 
 def _order(account: policy_pb2.FairnessAccount) -> str:
     return f"{1000 - account.need_permille:04d}-{account.organization}"
-
-
-def _organization(identity: str) -> str:
-    """Return the organization in the id of an account."""
-    return identity.partition("|")[0]
-
-
-def _fared(document: dict[str, Any]) -> Fared:
-    account = policy_pb2.FairnessAccount.FromString(bytes(document["body"]))
-    return Fared(account, document["round"], tuple(document["broken"]))
 
 
 async def _remove(collection: Collection, identities: Sequence[str]) -> None:

@@ -234,7 +234,7 @@ class Clearing:
             now_period=first,
             seed=writer.round.seed,
             time_limit_seconds=seconds or policy.time_limit.ToTimedelta().total_seconds(),
-            fairness={k: each.account for k, each in (await self._memory.fairness.all()).items()},
+            fairness=dict((await self._memory.fairness.latest()).accounts),
             declined=frozenset(await self._memory.declined.all()),
             heads=frozenset(await self._memory.heads.all()),
             pins=tuple(await self._proposals.alive_of(claimed)),

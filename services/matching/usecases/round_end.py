@@ -15,7 +15,7 @@ from services.matching.domain.proposals import stamp
 from services.matching.rounds.snapshot import RoundInputs
 from services.matching.store.artifacts import Artifacts
 from services.matching.store.explanations import Explanations
-from services.matching.store.memory import BrokenOff, Fared, Memory
+from services.matching.store.memory import BrokenOff, Memory, Standings
 from services.matching.store.proposals import Proposals, Stored, Todo
 from services.matching.usecases.round_writer import RoundWriter
 from services.matching.usecases.settlement import Settlement, utc_now
@@ -50,7 +50,7 @@ class RoundEnd:
 
     async def finish(self, writer: RoundWriter, inputs: RoundInputs | None = None) -> None:
         """Hold what the round proposes, note how all fared, and complete it."""
-        name, order = writer.round.name, writer.stored.document["order"]
+        name = writer.round.name
         while holding := await self._store.of_round(name, Proposal.STATE_HOLDING, _BATCH):
             await self._settlement.hold_all(holding)
         made = await self._store.all_of_round(name)
@@ -59,7 +59,7 @@ class RoundEnd:
         if inputs is None:
             inputs = await self._stored_inputs(name)
         if inputs is not None:
-            await self._note_fairness(name, order, inputs, made)
+            await self._note_fairness(name, inputs, made)
             await self._use_up_heads(inputs.heads)
 
         def complete(round_: round_pb2.Round) -> None:
@@ -100,30 +100,25 @@ class RoundEnd:
         order = writer.stored.document["order"]
         await self._explanations.put(explained, order, what_if=round_.what_if)
 
-    async def _note_fairness(
-        self, name: str, order: str, inputs: RoundInputs, made: Iterable[Stored]
-    ) -> None:
-        fared = await self._memory.fairness.all()
-        broken = await self._memory.broken.all()
-        done = {org for org, each in fared.items() if each.round == name}
-        taken_off = _taken_off(fared, broken, done, name)
-        accounts = {org: each.account for org, each in fared.items() if org not in done}
-        accounts.update({org: each.account for org, each in taken_off.items()})
+    async def _note_fairness(self, name: str, inputs: RoundInputs, made: Iterable[Stored]) -> None:
+        before = await self._memory.fairness.latest()
         won = [p.proposal for p in made if p.proposal.state != Proposal.STATE_FAILED]
-        counted = await self._memory.counted.among([d.name for d in inputs.book.demands])
         # A round in which nobody won anything passed nobody over, so nobody has waited for it.
         present = inputs.book.demands if won else ()
-        update = await asyncio.to_thread(fairness.updated, accounts, present, won, counted)
-        changed = {
-            org: Fared(account, name, taken_off[org].broken if org in taken_off else ())
-            for org, account in update.accounts.items()
-            if org not in done
-        }
-        await self._memory.fairness.put({**taken_off, **changed}, order)
-        await self._memory.counted.add(update.newly_counted)
-        settled = {each for org in done for each in fared[org].broken}
-        settled |= {each for fare in taken_off.values() for each in fare.broken}
-        await self._memory.broken.remove(sorted(settled))
+        if before.round == name:  # a crash came after this, before what follows from it
+            taken_off = before.broken
+            newly_counted = {demand.name for demand in present}
+        else:
+            broken = await self._memory.broken.all()
+            accounts = {**before.accounts, **_lessened(before.accounts, broken)}
+            counted = await self._memory.counted.among([d.name for d in present])
+            update = await asyncio.to_thread(fairness.updated, accounts, present, won, counted)
+            taken_off = tuple(each.proposal for each in broken)
+            newly_counted = set(update.newly_counted)
+            accounts |= update.accounts
+            await self._memory.fairness.put(Standings(accounts, name, before.number + 1, taken_off))
+        await self._memory.counted.add(newly_counted)
+        await self._memory.broken.remove(taken_off)
 
     async def _use_up_heads(self, heads: Iterable[str]) -> None:
         entries = await self._memory.heads.all()
@@ -150,21 +145,14 @@ def ended(round_: round_pb2.Round) -> None:
         metrics.ROUND_SECONDS.observe(max(0.0, took / 1000))
 
 
-def _taken_off(
-    fared: Mapping[str, Fared], broken: Iterable[BrokenOff], done: set[str], name: str
-) -> dict[str, Fared]:
-    """Accounts with what broke off taken off their winnings."""
-    changed: dict[str, Fared] = {}
+def _lessened(
+    accounts: Mapping[str, policy_pb2.FairnessAccount], broken: Iterable[BrokenOff]
+) -> dict[str, policy_pb2.FairnessAccount]:
+    """The accounts of those whose winnings broke off, with that taken off."""
+    changed: dict[str, policy_pb2.FairnessAccount] = {}
     for each in broken:
-        if each.organization in done:
-            continue
-        before = changed.get(each.organization) or fared.get(each.organization)
-        account = (
-            before.account
-            if before is not None
-            else policy_pb2.FairnessAccount(organization=each.organization)
-        )
-        names = changed[each.organization].broken if each.organization in changed else ()
-        lessened = fairness.given_back(account, each.value)
-        changed[each.organization] = Fared(lessened, name, (*names, each.proposal))
+        before = changed.get(each.organization) or accounts.get(each.organization)
+        if before is None:
+            before = policy_pb2.FairnessAccount(organization=each.organization)
+        changed[each.organization] = fairness.given_back(before, each.value)
     return changed
