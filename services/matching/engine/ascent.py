@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from services.matching.engine.compact import Sorting
+from services.matching.engine.concave import Tariff, new_slate
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
-from services.matching.engine.oracle import Asked, Tariff, ask, ask_each, new_slate
+from services.matching.engine.oracle import Asked, ask, ask_each
 from services.matching.engine.prices import Prices
 from services.matching.engine.serving import FloatArray
 
@@ -38,7 +39,6 @@ class Ascent:
         self._money = np.maximum(market.budget, 0).astype(np.float64)
         self._has_budget = market.budget >= 0
         self._cuts = _even(sorting, market.demands)
-        self._packed = np.zeros(market.demands, dtype=np.int64)
         self._slates = [new_slate(self._rows) for _ in range(SHARES)]
 
     def prices(self, stopped: Callable[[], bool]) -> Prices:
@@ -86,9 +86,7 @@ class Ascent:
         def one(share: int) -> tuple[float, Asked]:
             own = Asked(np.zeros(m.slots), np.zeros(m.caps), np.zeros(m.demands))
             low, high = self._cuts[share], self._cuts[share + 1]
-            return ask(
-                self._rows, tariff, own, self._slates[share], self._room, self._packed, low, high
-            ), own
+            return ask(self._rows, tariff, own, self._slates[share], self._room, low, high), own
 
         parts = list(pool.map(one, range(SHARES)))
         asked = Asked(*(np.sum([getattr(p[1], name) for p in parts], axis=0) for name in _NAMES))

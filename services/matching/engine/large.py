@@ -67,7 +67,7 @@ class LargePart:
         return found
 
     def sweep(self, stopped: Callable[[], bool]) -> bool:
-        """Serve all demands once, the best reduced value per tick first; whether it could end."""
+        """Serve all demands once, in the order of `_order`; whether it could end."""
         c, s, desk = self._rows, self._state, new_desk(self._rows)
         order = self._order()
         ended = self._serve(order, stopped)
@@ -94,15 +94,15 @@ class LargePart:
         return True
 
     def _order(self) -> IntArray:
-        """Demands with a pair, by their best reduced value per tick."""
-        c = self._rows
-        pairs = c.pairs[:-1]
-        low = np.minimum.reduceat(self._price[c.xs["slot"]], c.pairs["x0"])[:-1]
-        reduced = np.where(np.diff(c.pairs["x0"]) > 0, pairs["tick"] - pairs["use"] * low, -np.inf)
-        best = np.full(self._market.demands, -np.inf)
-        np.maximum.at(best, c.lines["demand"][pairs["line"]], reduced)
-        order = np.argsort(-best, kind="stable")
-        return np.asarray(order[np.isfinite(best[order])], dtype=np.int64)
+        """Demands with a pair, by what they could be worth at the prices over the root of size.
+
+        By worth alone, large ones come too early; by worth per tick, too late.
+        """
+        m = self._market
+        able = np.flatnonzero(np.diff(self._rows.lines["pair0"][self._rows.demands["line0"]]))
+        size = np.bincount(m.line_demand, weights=m.line_quantity, minlength=m.demands)
+        order = np.argsort(-self._each[able] / np.sqrt(np.maximum(size[able], 1)), kind="stable")
+        return np.asarray(able[order], dtype=np.int64)
 
     def improve(
         self,

@@ -216,6 +216,8 @@ def _choose(
         wanted = 1 + _draw(m.random, 5)
         waiting = 0
         for step in range(size):
+            if waiting == MOST_WAITING // 2 and (wanted == 0 or count >= MOST_FREED):
+                break
             other = c.offer_pair[c.offers[o].pair0 + (shift + step) % size]
             demand = c.lines[c.pairs[other].line].demand
             if m.mark[demand] == turn or home[demand] != own:
@@ -268,7 +270,9 @@ def _runs(
 
 @inner
 def _shuffle(c: Compact, m: Memory, count: int) -> None:
-    """An order to serve in, into ``turn``: by worth, by size, or by chance; the seed often first.
+    """An order to serve in, into ``turn``: by worth (whole, per tick, between) or by chance.
+
+    The seed often comes first.
 
     The turns are positions in ``m.touched``.
     """
@@ -285,7 +289,7 @@ def _shuffle(c: Compact, m: Memory, count: int) -> None:
         if way == 0:
             m.touched[i].weight = worth * luck
         elif way == 1:
-            m.touched[i].weight = size * luck
+            m.touched[i].weight = worth / np.sqrt(max(size, 1.0)) * luck
         elif way == 2:
             m.touched[i].weight = worth / max(size, 1.0) * luck
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,16 +13,12 @@ from services.matching.engine.board import Board
 from services.matching.engine.certificate import certify
 from services.matching.engine.components import Part, split
 from services.matching.engine.cpsat import Found, Limits, Search
-from services.matching.engine.flow import Transport, is_transport, sloped, transport_prices
-from services.matching.engine.greedy import greedy
 from services.matching.engine.large import LargePart
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
 from services.matching.engine.neighbourhood import SMALLEST, Neighbourhoods
 from services.matching.engine.objective import value, value_by_term
-from services.matching.engine.prices import Prices, relaxation_prices
 from services.matching.engine.regret import regrets
-from services.matching.engine.repair import repaired
 from services.matching.engine.result import (
     Certificate,
     InfeasiblePins,
@@ -32,6 +28,7 @@ from services.matching.engine.result import (
     Result,
     Status,
 )
+from services.matching.engine.starting import Start, better_of, goal_of, start_of
 from services.matching.engine.whole import WholeSearch
 from services.matching.engine.whole.proving import certify_whole
 
@@ -39,22 +36,6 @@ from services.matching.engine.whole.proving import certify_whole
 LEAST_SHARE = 0.05
 # Above this many variables CP-SAT gains nothing from the whole: neighbourhoods get all the work.
 LARGEST_WHOLE = 8000
-# Above this many variables models are too slow to build: compiled loops price, sweep and search.
-LARGEST_MODEL = 20_000
-# Better slopes are given up after so many flows that gained nothing.
-MOST_IDLE_FLOWS = 3
-
-
-@dataclass(frozen=True, eq=False)
-class _Start:
-    """What is known of a part before the search: prices, proven bound, first assignment."""
-
-    prices: Prices
-    bound: int
-    quantity: IntArray | None
-    value: int
-    large: LargePart | None = None
-    whole: WholeSearch | None = None
 
 
 def solve(
@@ -78,7 +59,7 @@ def solve(
     board.timing["cut"] = board.seconds()
     board.report(Phase.CUT)
     with board.watching():
-        starts = [_start(part, options, board) for part in parts]
+        starts = [start_of(part, options, board) for part in parts]
         with board.step("certify"):
             certificate = _certificate(market, parts, starts)
         board.begin(certificate.bound, [(s.value, s.bound) for s in starts])
@@ -99,83 +80,7 @@ def solve_value(market: Market, options: Options | None = None) -> int:
     return solve(market, options).objective
 
 
-def _start(part: Part, options: Options, board: Board) -> _Start:
-    """Prices, bound and a first assignment of one part."""
-    market = part.market
-    left = board.seconds_left(options.time_limit_seconds)
-    whole = WholeSearch.of(market, options.workers)
-    if whole is not None:
-        return _start_whole(whole, options, board)
-    if market.variables > LARGEST_MODEL and not market.pin_quantity.any():
-        return _start_large(part, options, board)
-    flow: tuple[Prices, IntArray] | None = None
-    if is_transport(market):
-        network = Transport(market)
-        flow = transport_prices(network, market)
-    prices = relaxation_prices(market, left / 2) if flow is None else flow[0]
-    bound = certify(market, prices.slot, prices.cap, prices.budget).bound
-    if flow is None:
-        best = greedy(market, prices.slot)
-    else:
-        goal = _goal(bound, options.gap_permille / 1000)
-        best = _from_flow(network, part, flow, goal, time.monotonic() + left / 4)
-    return _Start(prices, bound, best, 0 if best is None else value(market, best))
-
-
-def _start_whole(whole: WholeSearch, options: Options, board: Board) -> _Start:
-    """The same where every demand goes whole to one offer."""
-    end = time.monotonic() + board.seconds_left(options.time_limit_seconds) / 4
-    whole.begin(options.seed, lambda: board.stopping or time.monotonic() > end)
-    none = np.zeros(0), np.zeros(len(whole.demand_prices()))
-    prices = Prices(whole.slot_prices(), *none, whole.finished)
-    return _Start(prices, whole.certified, whole.quantity(), whole.value, whole=whole)
-
-
-def _start_large(part: Part, options: Options, board: Board) -> _Start:
-    """The same in compiled loops; a quarter of the time at most goes to prices."""
-    end = time.monotonic() + board.seconds_left(options.time_limit_seconds) / 4
-    with board.step("price"):
-        large = LargePart(part.market, options.workers)
-        prices = large.prices(lambda: board.stopping or time.monotonic() > end)
-    with board.step("certify"):
-        bound = certify(part.market, prices.slot, prices.cap, prices.budget).bound
-    with board.step("sweep"):
-        ended = large.sweep(board.until(options.time_limit_seconds))
-    prices = replace(prices, finished=prices.finished and ended)
-    return _Start(prices, bound, large.quantity(), large.value, large)
-
-
-def _from_flow(
-    network: Transport, part: Part, flow: tuple[Prices, IntArray], goal: int, end: float
-) -> IntArray | None:
-    """The best of the relaxation's flow, flows with better slopes, repaired, and the sweep."""
-    market, (prices, quantity) = part.market, flow
-    best: IntArray | None = repaired(market, quantity, prices.slot)
-    if value(market, _sure(best)) >= goal:
-        return best
-    idle = 0
-    for following in sloped(network, market, quantity, end):
-        answer = _best(part, best, repaired(market, following, prices.slot))
-        idle = idle + 1 if answer is best else 0
-        best = answer
-        if value(market, _sure(best)) >= goal:
-            return best
-        if idle == MOST_IDLE_FLOWS:
-            break
-    return _best(part, best, greedy(market, prices.slot))
-
-
-def _sure(quantity: IntArray | None) -> IntArray:
-    assert quantity is not None
-    return quantity
-
-
-def _goal(bound: int, gap: float) -> int:
-    """The value from which on an assignment is close enough to its bound."""
-    return bound - int(gap * max(1, abs(bound)))
-
-
-def _certificate(market: Market, parts: list[Part], starts: list[_Start]) -> Certificate:
+def _certificate(market: Market, parts: list[Part], starts: list[Start]) -> Certificate:
     """The parts' prices on the whole market, and the bound that they prove there."""
     slot, cap = np.zeros(market.slots), np.zeros(market.caps)
     budget = np.zeros(market.demands)
@@ -199,7 +104,7 @@ def _certificate(market: Market, parts: list[Part], starts: list[_Start]) -> Cer
 
 
 def _search_all(
-    parts: list[Part], starts: list[_Start], options: Options, board: Board
+    parts: list[Part], starts: list[Start], options: Options, board: Board
 ) -> list[Found]:
     """Search every part, small ones first; the answers do not depend on the number of threads."""
     weights = np.array([part.market.variables for part in parts], dtype=np.float64)
@@ -233,9 +138,9 @@ def _search_all(
     return [answer for answer in found if answer is not None]
 
 
-def _search(index: int, part: Part, start: _Start, limits: Limits, board: Board) -> Found:
+def _search(index: int, part: Part, start: Start, limits: Limits, board: Board) -> Found:
     """Search one part unless its first assignment already meets its bound."""
-    if start.quantity is not None and start.value >= _goal(start.bound, limits.gap):
+    if start.quantity is not None and start.value >= goal_of(start.bound, limits.gap):
         return Found(start.quantity, start.bound, False, False)
     if start.quantity is not None and board.stopping:
         return Found(None, None, False, True)
@@ -259,19 +164,19 @@ def _search(index: int, part: Part, start: _Start, limits: Limits, board: Board)
     if answer.infeasible or (answer.quantity is None and hint is None):
         why = "no assignment keeps" if answer.infeasible else "none found in time that keeps"
         raise InfeasiblePins(f"{why} the pins of the component of demand {int(part.demands[0])}")
-    quantity = _best(part, hint, answer.quantity)
+    quantity = better_of(part, hint, answer.quantity)
     if answer.bound is not None:
         board.tighter(index, answer.bound)
     return replace(answer, quantity=quantity, cut_short=answer.cut_short or cut_short)
 
 
 def _search_whole(
-    index: int, whole: WholeSearch, start: _Start, limits: Limits, board: Board
+    index: int, whole: WholeSearch, start: Start, limits: Limits, board: Board
 ) -> Found:
     """Improve and prove a part of whole demands until the limits or the gap."""
     ended = whole.improve(
         limits.deterministic,
-        _goal(start.bound, limits.gap),
+        goal_of(start.bound, limits.gap),
         limits.seed,
         time.monotonic() + limits.seconds,
         lambda: board.stopping,
@@ -282,12 +187,12 @@ def _search_whole(
 
 
 def _search_large(
-    index: int, large: LargePart, start: _Start, limits: Limits, board: Board
+    index: int, large: LargePart, start: Start, limits: Limits, board: Board
 ) -> Found:
     """Improve a large part until the limits or the gap."""
     ended = large.improve(
         limits.deterministic,
-        _goal(start.bound, limits.gap),
+        goal_of(start.bound, limits.gap),
         limits.seed,
         board.until(board.seconds() + limits.seconds),
         lambda worth: board.better(index, worth),
@@ -296,7 +201,7 @@ def _search_large(
 
 
 def _improve(
-    index: int, part: Part, start: _Start, limits: Limits, board: Board
+    index: int, part: Part, start: Start, limits: Limits, board: Board
 ) -> tuple[IntArray | None, Limits, bool]:
     """A better assignment from neighbourhoods, the limits that remain, and if time ran out.
 
@@ -318,20 +223,13 @@ def _improve(
 
     regret = regrets(part.market, start.prices, start.quantity)
     walk = Neighbourhoods(part.market, start.quantity, limits.seed, regret)
-    walk.run(half, run, _goal(start.bound, limits.gap))
+    walk.run(half, run, goal_of(start.bound, limits.gap))
     board.better(index, walk.value)
     rest = max(limits.seconds - (board.seconds() - began), 0.01)
     return walk.quantity, replace(half, seconds=rest), walk.cut_short
 
 
-def _best(part: Part, hint: IntArray | None, answer: IntArray | None) -> IntArray | None:
-    """The better of two assignments, the first on a tie."""
-    if hint is None or answer is None:
-        return hint if answer is None else answer
-    return answer if value(part.market, answer) > value(part.market, hint) else hint
-
-
-def _better(part: Part, start: _Start, answer: Found) -> IntArray:
+def _better(part: Part, start: Start, answer: Found) -> IntArray:
     """The better of the first assignment and the search's; the first on a tie."""
     if answer.quantity is None:
         assert start.quantity is not None
@@ -347,7 +245,7 @@ def _result(
     certificate: Certificate,
     quantity: IntArray,
     solver_bound: int,
-    starts: list[_Start],
+    starts: list[Start],
     found: list[Found],
 ) -> Result:
     by_term = value_by_term(market, quantity)

@@ -12,16 +12,14 @@ from hypothesis import strategies as st
 
 from benchmarks.markets.book import draw
 from benchmarks.markets.problem import eligible, market_of
-from services.matching.engine import Market, Options, certificate, solve, value, verify
-from services.matching.engine import solve as whole_solve
+from services.matching.engine import Market, Options, certificate, solve, starting, value, verify
 from services.matching.engine.certificate import certify, prove
 from services.matching.engine.components import _connected
 from services.matching.engine.large import LargePart
+from services.matching.engine.prices import relaxation_prices
 from services.matching.engine.unions import connected
 from tests.unit.engine import brute
 from tests.unit.engine.markets import tiny
-
-SOLVE = whole_solve.__globals__
 
 
 @cache
@@ -88,7 +86,7 @@ def test_prices_come_near_the_simplex_method() -> None:
     prices = part.prices(never)
     found = certify(market, prices.slot, prices.cap, prices.budget).bound
     free = certify(market, *(np.zeros(n) for n in (market.slots, market.caps, market.demands)))
-    best = SOLVE["relaxation_prices"](market, 60.0)
+    best = relaxation_prices(market, 60.0)
     exact = certify(market, best.slot, best.cap, best.budget).bound
     assert found <= 1.01 * exact < free.bound
 
@@ -119,7 +117,7 @@ def test_the_walk_gains_on_the_sweep_and_the_sweep_on_nothing() -> None:
 def test_solve_takes_the_compiled_path_and_keeps_its_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(SOLVE, "LARGEST_MODEL", 500)
+    monkeypatch.setattr(starting, "LARGEST_MODEL", 500)
     market = drawn(700)
     solve(market, Options(deterministic_limit=0.05))  # compiles
     larger = drawn(2500)
@@ -134,7 +132,7 @@ def test_solve_takes_the_compiled_path_and_keeps_its_deadline(
 def test_solve_gives_the_same_bytes_for_any_number_of_workers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(SOLVE, "LARGEST_MODEL", 300)
+    monkeypatch.setattr(starting, "LARGEST_MODEL", 300)
     market = drawn(700)
     answers = [
         solve(market, Options(time_limit_seconds=500, deterministic_limit=0.3, workers=workers))

@@ -1,0 +1,136 @@
+"""Compiled: what one pair adds at given prices, as the least concave function above it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from services.matching.engine.compact import Compact, Rows
+from services.matching.engine.compiled import inner
+from services.matching.engine.serving import FloatArray
+
+# Of one pair of the line at hand: its best average and where it is first reached, what it is worth
+# alone and with how many ticks, what has been taken of it, and where its next step begins.
+PLAN = np.dtype(
+    [
+        ("rate", "f8"),
+        ("first", "f8"),
+        ("alone", "f8"),
+        ("whole", "f8"),
+        ("take", "f8"),
+        ("value", "f8"),
+        ("size", "f8"),
+        ("usable", "i8"),
+    ]
+)
+
+
+class Tariff(NamedTuple):
+    """Real prices: per slot tick, per tick under a cap, per minor unit of a demand's budget."""
+
+    slot: FloatArray
+    cap: FloatArray
+    budget: FloatArray
+
+
+class Slate(NamedTuple):
+    """Room to work in for one thread."""
+
+    plans: Rows  # [pairs of a line]
+    order: FloatArray  # values of a pair's variables, best first
+    which: FloatArray  # the variables in that order
+    line_takes: FloatArray  # takes of all pairs of the demand at hand
+
+
+def new_slate(c: Compact) -> Slate:
+    """Room for one thread."""
+    pairs = int(np.diff(c.lines["pair0"]).max(initial=0)) + 1
+    slots = int(np.diff(c.pairs["x0"]).max(initial=0)) + 1
+    width = int(np.diff(c.lines["pair0"][c.demands["line0"]]).max(initial=0)) + 1
+    return Slate(np.zeros(pairs, dtype=PLAN), np.zeros(slots), np.zeros(slots), np.zeros(width))
+
+
+@inner
+def _once(c: Compact, p: int, beta: float) -> float:
+    """What using the pair costs once, with its part of the group's set-up."""
+    group = c.groups[c.pairs[p].group]
+    joint = max(0, -group.worth) + beta * group.cost
+    part = joint * c.pairs[p].most / max(1, group.most)
+    return float(part + beta * c.pairs[p].fixed - c.pairs[p].once)
+
+
+@inner
+def ranked(c: Compact, t: Tariff, w: Slate, p: int, beta: float) -> int:
+    """Values of the pair's variables into the slate, best first; their number."""
+    base = c.pairs[p].tick - beta * c.pairs[p].unit
+    for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
+        base -= t.cap[c.cap[at]]
+    count = 0
+    for x in range(c.pairs[p].x0, c.pairs[p + 1].x0):
+        value = base - t.slot[c.xs[x].slot] * c.pairs[p].use
+        at = count
+        while at > 0 and w.order[at - 1] < value:
+            w.order[at], w.which[at] = w.order[at - 1], w.which[at - 1]
+            at -= 1
+        w.order[at], w.which[at] = value, x
+        count += 1
+    return count
+
+
+@inner
+def plan_pair(
+    c: Compact, t: Tariff, w: Slate, room: FloatArray, p: int, i: int, beta: float, most: float
+) -> None:
+    """The least concave function above what the pair adds, into plan ``i``."""
+    start = float(c.pairs[p].start)
+    w.plans[i].usable = 1 if c.pairs[p].most >= start else 0
+    w.plans[i].take = 0.0
+    w.plans[i].rate = -np.inf
+    w.plans[i].alone = -np.inf
+    w.plans[i].first = 0.0
+    if w.plans[i].usable == 0:
+        return
+    count = ranked(c, t, w, p, beta)
+    once = _once(c, p, beta)
+    got, worth = 0.0, 0.0
+    for k in range(count):
+        value = w.order[k]
+        slot = c.xs[int(w.which[k])].slot
+        take = min(min(most, np.floor(room[slot] / c.pairs[p].use)), most - got)
+        if got < start <= got + take:
+            _point(w, i, start, worth + value * (start - got) - once)
+        got += take
+        worth += value * take
+        if take > 0.0 and got >= start:
+            _point(w, i, got, worth - once)
+        if got >= start and value <= 0.0:
+            break
+    w.plans[i].value = w.plans[i].rate
+    w.plans[i].size = w.plans[i].first
+
+
+@inner
+def _point(w: Slate, i: int, ticks: float, gain: float) -> None:
+    if gain / ticks > w.plans[i].rate:
+        w.plans[i].rate, w.plans[i].first = gain / ticks, ticks
+    if gain > w.plans[i].alone:
+        w.plans[i].alone, w.plans[i].whole = gain, ticks
+
+
+@inner
+def next_step(
+    c: Compact, t: Tariff, w: Slate, room: FloatArray, p: int, i: int, beta: float, most: float
+) -> None:
+    """The next step of a pair after what has been taken of it."""
+    count = ranked(c, t, w, p, beta)
+    got = 0.0
+    for k in range(count):
+        slot = c.xs[int(w.which[k])].slot
+        take = min(min(most, np.floor(room[slot] / c.pairs[p].use)), most - got)
+        if got + take > w.plans[i].take:
+            w.plans[i].value = w.order[k]
+            w.plans[i].size = got + take - w.plans[i].take
+            return
+        got += take
+    w.plans[i].size = 0.0
