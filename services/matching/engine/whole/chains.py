@@ -194,7 +194,7 @@ def chains(
                 move(field, book, log[x, 0], log[x, 1])
             cost, fine, excess = _worth(field, book)
         if kick % 20 == 0:
-            _reprice(field, book, excess)
+            _reprice(field, book, excess, 1.02 if best < NO_COST else 1.4)
             cost, fine, excess = _worth(field, book)
     if excess == 0 and cost < best:
         best = cost
@@ -203,10 +203,10 @@ def chains(
 
 
 @inner
-def _reprice(field: Field, book: Ledger, excess: int) -> None:
-    """Dearer where overfull; cheaper everywhere while nothing is."""
+def _reprice(field: Field, book: Ledger, excess: int, factor: float) -> None:
+    """Dearer by ``factor`` where overfull; cheaper everywhere while nothing is."""
     for i in range(len(book.load)):
         if book.load[i] > field.capacity[i]:
-            book.alpha[i] *= 1.02
+            book.alpha[i] *= factor
         elif excess == 0:
             book.alpha[i] = max(1.02 * field.price[i], 0.99 * book.alpha[i])

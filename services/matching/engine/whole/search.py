@@ -22,6 +22,8 @@ from services.matching.engine.whole.proving import packed_bound, rounded
 
 # Parts with fewer variables are no harder for CP-SAT.
 SMALLEST = 60
+# With fewer cells CP-SAT alone is best.
+EASY = 400
 # Searches that go on side by side, whatever the number of threads, and meet after each slice.
 STREAMS = 2
 # Steps of one stream between two meetings, and per unit of deterministic time.
@@ -163,6 +165,7 @@ class WholeSearch:
         ``until`` is a moment of the monotonic clock. Returns whether the limits of work ended it.
         """
         assert self.agent is not None
+        of = self.jobs
         work, turn, proof, longest = 0.0, 0, FIRST_PROOF, 0.0
         ways = [self.agent.copy() for _ in range(STREAMS)]
         with ThreadPoolExecutor(min(self._workers, STREAMS), thread_name_prefix="dive") as pool:
@@ -170,11 +173,12 @@ class WholeSearch:
                 begun = time.monotonic()
                 if stopped() or begun + longest >= until:
                     return False
-                proving = turn % 4 == 3 and self._is_small()
-                most = self.jobs.agents if turn == 0 else MOST_FREED
+                small = of.count * of.agents <= EASY
+                proving = (small or turn % 4 == 3) and self._is_small()
+                most = of.agents if turn == 0 else MOST_FREED
                 tasks = [
                     pool.submit(self._dive, ways[s], seed + 7919 * turn + s, most)
-                    for s in range(STREAMS - proving)
+                    for s in range(0 if small and proving else STREAMS - proving)
                 ]
                 if proving:
                     left = max(0.05, until - time.monotonic())
