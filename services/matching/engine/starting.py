@@ -45,10 +45,11 @@ def start_of(part: Part, options: Options, board: Board) -> Start:
     whole = WholeSearch.of(market, options.workers)
     if whole is not None:
         return _start_whole(whole, options, board)
-    if market.variables > LARGEST_MODEL and not market.pin_quantity.any():
+    transport = is_transport(market)
+    if market.variables > LARGEST_MODEL and not market.pin_quantity.any() and not transport:
         return _start_large(part, options, board)
     flow: tuple[Prices, IntArray] | None = None
-    if is_transport(market):
+    if transport:
         network = Transport(market)
         flow = transport_prices(network, market)
     prices = relaxation_prices(market, left / 2) if flow is None else flow[0]

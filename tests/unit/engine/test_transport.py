@@ -15,6 +15,7 @@ from services.matching.engine.flow import Transport, is_transport, sloped, trans
 from services.matching.engine.greedy import greedy
 from services.matching.engine.objective import value
 from services.matching.engine.repair import repaired
+from services.matching.engine.starting import LARGEST_MODEL
 from tests.unit.engine import brute
 from tests.unit.engine.markets import small, tiny_transport, transport
 
@@ -128,3 +129,11 @@ def test_what_joins_demands_otherwise_is_no_transport() -> None:
     capped = {"cap_limit": [7], "cap_start": [0, 1], "cap_pairs": [1]}
     assert not is_transport(small(**one | capped))
     assert not is_transport(small(**one | {"pin_x": [0], "pin_quantity": [1]}))
+
+
+def test_a_large_transport_market_is_a_flow_still() -> None:
+    market = transport(np.random.default_rng(1), 100, 350, 1, ruled=False, most=50)
+    assert market.variables > LARGEST_MODEL
+    result = solve(market, Options(seed=1, time_limit_seconds=15))
+    assert result.status is Status.OPTIMAL
+    assert result.certificate.bound == result.objective
