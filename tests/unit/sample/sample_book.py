@@ -43,6 +43,10 @@ class Cleared:
         name = terms.posting_name(demand, "demands")
         return [row for (owner, _), row in self.problem.tables.lines.index.items() if owner == name]
 
+    def eligible(self, demand: str) -> list[int]:
+        """Eligible offers of each of its lines."""
+        return [int(self.problem.line_funnels.eligible[row]) for row in self.rows(demand)]
+
     def falls(self, row: int, *, alone: bool) -> dict[str, int]:
         """Offers that fall at each rule first, or at it alone."""
         funnels = self.problem.line_funnels

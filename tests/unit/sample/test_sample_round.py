@@ -112,7 +112,7 @@ def test_one_line_that_nobody_can_serve_keeps_a_bundle_from_being_met(
     cleared: Cleared, demand: str
 ) -> None:
     assert demand not in cleared.proposals
-    eligible = cleared.problem.line_funnels.eligible[cleared.rows(demand)].tolist()
+    eligible = cleared.eligible(demand)
     assert min(eligible) == 0
     assert max(eligible) > 0
 
@@ -180,7 +180,7 @@ def test_scarce_capacity_leaves_some_outbid(cleared: Cleared) -> None:
         demand
         for demand in showing("scarce capacity")
         if demand not in cleared.proposals
-        and cleared.problem.line_funnels.eligible[cleared.rows(demand)].min() > 0
+        and min(cleared.eligible(demand)) > 0
     ]
     served = [demand for demand in showing("scarce capacity") if demand in cleared.proposals]
     assert len(outbid) >= 7
