@@ -83,7 +83,7 @@ def test_nobody_offers_the_capability(cleared: Cleared, demand: str) -> None:
 def test_one_reason_for_the_capability_is_a_unit(cleared: Cleared) -> None:
     """Offers stand below the code that is asked, but count in another unit."""
     rows = [row for demand in promised("capability") for row in cleared.rows(demand)]
-    considered = cleared.problem.line_funnels.considered[rows].tolist()
+    considered = [int(cleared.problem.line_funnels.considered[row]) for row in rows]
     assert min(considered) == 0
     assert max(considered) > 0
 
@@ -179,8 +179,7 @@ def test_scarce_capacity_leaves_some_outbid(cleared: Cleared) -> None:
     outbid = [
         demand
         for demand in showing("scarce capacity")
-        if demand not in cleared.proposals
-        and min(cleared.eligible(demand)) > 0
+        if demand not in cleared.proposals and min(cleared.eligible(demand)) > 0
     ]
     served = [demand for demand in showing("scarce capacity") if demand in cleared.proposals]
     assert len(outbid) >= 7
