@@ -177,6 +177,8 @@ def _scan(order, starts, frame, shape, reach, offers, lines):  # type: ignore[no
                     right = min(
                         columns - 1, int(np.floor((l_lon[line] + wide - frame[1]) / frame[2]))
                     )
+        if top < bottom:
+            bottom, top = 0, -1  # all places are out of reach; those not known are looked at still
         for row in range(bottom, top + 2):
             # The last turn is for the cell of those whose place is not known.
             known = row <= top
