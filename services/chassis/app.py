@@ -8,7 +8,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, AsyncContextManager, NoReturn, Self, TypeVar  # noqa: UP035
 
@@ -22,6 +22,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound=RuntimeSettings)
 
 EXIT_CRASHED = 1
+CANCEL_AGAIN_SECONDS = 3.0
 
 
 class TaskCrashed(RuntimeError):  # noqa: N818
@@ -78,10 +79,12 @@ class App:
         task.add_done_callback(self._supervise)
 
         async def end() -> None:
-            task.cancel()
-            # The end of a crashed task has been reported by _supervise.
-            with suppress(asyncio.CancelledError, Exception):
-                await task
+            # A cancellation can get lost where it meets the end of what the task waits for (as in
+            # wait_for of Python 3.11); it is said again until it is heard. How a task ended has
+            # been reported by _supervise.
+            while not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=CANCEL_AGAIN_SECONDS)
 
         self._stack.push_async_callback(end)
         return task

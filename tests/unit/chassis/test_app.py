@@ -169,3 +169,26 @@ async def test_a_build_that_fails_ends_the_process_with_1(tmp_path: Path) -> Non
     assert code == 1
     assert "cannot start" in said
     assert "closed" in said
+
+
+async def test_a_task_that_misses_its_cancellation_does_not_keep_the_app_from_ending(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.chassis.app.CANCEL_AGAIN_SECONDS", 0.05)
+    missed = 0
+
+    async def hard_of_hearing() -> None:
+        nonlocal missed
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                missed += 1
+                if missed > 2:
+                    raise
+
+    async with asyncio.timeout(5):
+        async with App("hard") as app:
+            app.spawn("task", hard_of_hearing())
+            await asyncio.sleep(0)
+    assert missed == 3
