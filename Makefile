@@ -8,6 +8,7 @@ PY := $(VENV)/bin/python
 STAMPS := $(VENV)/.stamps
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 CONTRACTS := $(shell find protos -name '*.proto' -o -name '*.py' 2>/dev/null)
+ENGINE := $(shell find services/matching/engine -name '*.py' 2>/dev/null)
 PYTEST := $(PY) -m pytest
 ARGS ?=
 
@@ -81,7 +82,7 @@ resolve = $(VENV)/bin/uv pip compile pyproject.toml --universal --python-version
 	--quiet --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 	$(2) --output-file requirements/$(1).lock
 
-local-ready: $(STAMPS)/local spareline/.generated $(STAMPS)/checkout
+local-ready: $(STAMPS)/local spareline/.generated $(STAMPS)/checkout $(STAMPS)/compiled
 
 dev-ready: $(STAMPS)/dev local-ready
 
@@ -106,6 +107,12 @@ $(STAMPS)/local: requirements/local.lock | $(PY)
 	@echo "Installing the dependencies (about 400 MB, a minute or so) ..."
 	@$(PIP) --require-hashes --requirement requirements/local.lock
 	@mkdir -p $(STAMPS) && touch $@
+
+# Else the first large round would wait for the compiler.
+$(STAMPS)/compiled: $(ENGINE) | spareline/.generated $(STAMPS)/checkout
+	@echo "Compiling the engine's inner loops (about a minute, once) ..."
+	@$(PY) -m services.matching.engine.warming
+	@touch $@
 
 spareline/.generated: $(CONTRACTS) | $(STAMPS)/local
 	@echo "Generating the code of protos/ ..."

@@ -14,8 +14,9 @@ from services.matching.engine.market import Market
 from services.matching.engine.result import Options, Progress, Result
 from services.matching.engine.worker import serve
 
-# Building models and stopping a search take time beyond the solve's own limit.
-GRACE_SECONDS = 20.0
+# Building models and stopping a search take time beyond the solve's own limit; so does compiling
+# the inner loops, where nobody has done it before (see `warming.py`).
+GRACE_SECONDS = 90.0
 # How long a cancelled solve may take to hand in before its process is ended.
 CANCEL_GRACE_SECONDS = 5.0
 
