@@ -61,14 +61,14 @@ async def test_a_taken_port_is_an_error(app: App, address: str) -> None:
 
 async def test_a_call_under_way_ends_before_the_app_does() -> None:
     started = asyncio.Event()
+    closed: list[str] = []
 
     class Slow(Servicer):
         async def Open(self, request: Any, context: Any) -> Any:
             started.set()
             await asyncio.sleep(0.5)
+            closed.append("call")
             return Probe(number=1)
-
-    closed: list[str] = []
 
     async def close() -> None:
         closed.append("store")
@@ -80,7 +80,6 @@ async def test_a_call_under_way_ends_before_the_app_does() -> None:
         opened = channel(f"127.0.0.1:{port}")
         call = asyncio.ensure_future(_await(Stub(opened).Open(Probe())))
         await started.wait()
-        call.add_done_callback(lambda _: closed.append("call"))
     assert (await call).number == 1
     assert closed == ["call", "store"]
     await opened.close()
