@@ -7,8 +7,7 @@ from typing import Any
 import grpc
 
 from services.chassis import deadlines, logs, traces
-from services.chassis.grpc_guard import REQUEST_ID_KEY
-from services.chassis.grpc_server import MESSAGE_BYTES
+from services.chassis.grpc_wire import MESSAGE_BYTES, REQUEST_ID_KEY
 
 DEFAULT_SECONDS = 15.0
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from services.chassis import access, deadlines, errors, faults, grpc_errors, logs, metrics
+from services.chassis.grpc_wire import REQUEST_ID_KEY
 from services.chassis.tokens import TokenVerifier
 from services.chassis.validation import require_valid
 
-REQUEST_ID_KEY = "x-request-id"
 EXEMPT = ("/grpc.health.", "/grpc.reflection.")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")

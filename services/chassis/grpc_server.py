@@ -12,9 +12,8 @@ from services.chassis import traces
 from services.chassis.access import Access, Delegations, Rule
 from services.chassis.app import App
 from services.chassis.grpc_guard import Guard
+from services.chassis.grpc_wire import MESSAGE_BYTES
 from services.chassis.tokens import TokenVerifier
-
-MESSAGE_BYTES = 32 * 1024 * 1024
 
 # (descriptor of the service, the generated add_…_to_server, the servicer)
 Servicer = tuple[ServiceDescriptor, Callable[[Any, Any], None], Any]

@@ -8,8 +8,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from aiohttp_session import session_middleware
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
-from opentelemetry.instrumentation.aiohttp_server import middleware as trace_pages
 
+from services.chassis import traces
 from services.chassis.app import App
 from services.gateway import people, routes
 from services.gateway.clients import Services, connect
@@ -45,11 +45,10 @@ def application(app: App, settings: GatewaySettings, services: Services) -> web.
         secure=settings.secure_cookies,
         samesite="Lax",
     )
-    traced = [trace_pages] if settings.otlp_endpoint else []
     web_app = web.Application(
         client_max_size=_LARGEST_FORM,
         middlewares=[
-            *traced,
+            *traces.page_middlewares(),
             metrics.measure,
             failures.request_id,
             security.headers,

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from services.matching.domain.eligibility import RULES, Candidates, verdicts
-from services.matching.domain.near import near
 from services.matching.domain.tables import Tables
 from services.matching.domain.vocabulary import BoolArray, IntArray
 
@@ -190,6 +189,9 @@ def eligible(tables: Tables) -> tuple[Pairs, AnyFunnels, AnyFunnels]:
 
 def eligible_near(tables: Tables) -> tuple[Pairs, AnyFunnels, AnyFunnels]:
     """The same by the grid, for books of any size."""
+    # The grid's compiled loops take half a second to load, and only large books need them.
+    from services.matching.domain.near import near
+
     counter = _Counter(tables)
     found = [Pairs.of(c, holding(c)) for c in near(tables, MOST_CANDIDATES)]
     by_line = LazyFunnels(counter.by_line, counter.want_line)

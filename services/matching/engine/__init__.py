@@ -4,7 +4,10 @@
 demand touches, and `SolverProcess` does the solving in a process of its own.
 """
 
-from services.matching.engine.components import Part, component_of, split
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from services.matching.engine.cut import Part
 from services.matching.engine.limits import IntArray, InvalidMarket
 from services.matching.engine.market import Market, Term
 from services.matching.engine.objective import Use, use_of, value, value_by_term
@@ -18,8 +21,11 @@ from services.matching.engine.result import (
     Result,
     Status,
 )
-from services.matching.engine.solve import solve, solve_value
 from services.matching.engine.verify import Verdict, verify
+
+if TYPE_CHECKING:
+    from services.matching.engine.components import component_of, split
+    from services.matching.engine.solving import solve, solve_value
 
 __all__ = [
     "Certificate",
@@ -47,3 +53,18 @@ __all__ = [
     "value_by_term",
     "verify",
 ]
+
+# Where the solvers are loaded is no business of a process that leaves solving to another.
+_LOADED_ON_USE = {
+    "component_of": "components",
+    "split": "components",
+    "solve": "solving",
+    "solve_value": "solving",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LOADED_ON_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_LOADED_ON_USE[name]}")
+    return getattr(module, name)

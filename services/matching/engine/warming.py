@@ -13,7 +13,7 @@ from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market, Term
 from services.matching.engine.rearranging import rearranged
 from services.matching.engine.result import Options
-from services.matching.engine.solve import solve
+from services.matching.engine.solving import solve
 
 _OPTIONS = Options(time_limit_seconds=300.0, deterministic_limit=0.01, workers=2)
 

@@ -17,11 +17,13 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from services.matching.engine.result import Progress
-from services.matching.engine.solve import solve
 
 
 def serve(pipe: Connection) -> None:
     """Run until the pipe closes."""
+    # The parent imports this module too, and has no use for the solvers.
+    from services.matching.engine.solving import solve
+
     # Ctrl-C goes to the whole group; the parent decides what becomes of a running solve.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     work: queue.SimpleQueue[Any] = queue.SimpleQueue()

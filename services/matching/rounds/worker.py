@@ -17,8 +17,6 @@ from services.matching.domain import fairness
 from services.matching.domain.assignment import drafts
 from services.matching.domain.problem import Problem
 from services.matching.engine import Market, Status
-from services.matching.explain import explain
-from services.matching.explain.solution import Solution
 from services.matching.rounds import verify
 from services.matching.rounds.answer import Answer
 from services.matching.rounds.outcome import book_size, outcome_of
@@ -102,6 +100,10 @@ def conclude(inputs: bytes, answer: bytes) -> Concluded:
 
 def explanations(inputs: bytes, answer: bytes) -> tuple[bytes, ...]:
     """Explanations of all that was not matched, as serialized messages."""
+    # They solve again; the parent, which imports this module too, has no use for the solvers.
+    from services.matching.explain import explain
+    from services.matching.explain.solution import Solution
+
     given, problem = _problem(inputs)
     found = Answer.from_bytes(answer)
     solution = Solution(problem, found.quantity, found.certificate, found.status is Status.OPTIMAL)

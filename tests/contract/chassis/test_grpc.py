@@ -9,7 +9,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from services.chassis import deadlines, errors, grpc_errors, logs
 from services.chassis.grpc_client import channel
-from services.chassis.grpc_guard import REQUEST_ID_KEY
+from services.chassis.grpc_wire import REQUEST_ID_KEY
 from spareline.errors.v1 import reason_pb2
 from tests.contract.chassis.probe_server import (
     PLATFORM,
