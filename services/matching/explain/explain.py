@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 
+from services.matching.domain.explained import explanation_name
 from services.matching.explain.contests import contests
 from services.matching.explain.demand_changes import demand_changes
 from services.matching.explain.funnels import funnel
@@ -14,8 +13,6 @@ from services.matching.explain.reasons import demand_reason, offer_reason
 from services.matching.explain.solution import Solution
 from services.matching.explain.whatif import Clock, WhatIf
 from spareline.matching.v1.explanation_pb2 import Explanation
-
-LONGEST_ID = 63
 
 
 def explain(solution: Solution, round_name: str, seed: int, seconds: float) -> list[Explanation]:
@@ -76,16 +73,3 @@ def explain_offer(whatif: WhatIf, offer: int, round_name: str, clock: Clock) -> 
     made.funnels.append(funnel(problem.offer_funnels, offer))
     made.counterfactuals.extend(offer_changes(whatif, offer, clock))
     return made
-
-
-def explanation_name(round_name: str, subject: str) -> str:
-    """rounds/{round}/explanations/{organization}-{posting}, the posting with its kind before it.
-
-    An offer and a demand of one organization may share an id. Ids that would be too long are
-    replaced by a digest.
-    """
-    _, organization, kind, posting = subject.split("/")
-    ident = f"{organization}-{kind}.{posting}"
-    if len(ident) > LONGEST_ID:
-        ident = hashlib.sha256(subject.encode()).hexdigest()[:32]
-    return f"{round_name}/explanations/{ident}"

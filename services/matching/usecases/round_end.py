@@ -8,13 +8,13 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from services.chassis.access import organization_of
 from services.matching import metrics
 from services.matching.domain import fairness, proposals
+from services.matching.domain.explained import explanation_name
 from services.matching.domain.proposals import stamp
 from services.matching.rounds.snapshot import RoundInputs
 from services.matching.store.artifacts import Artifacts
-from services.matching.store.explanations import Explanations
+from services.matching.store.explanations import HELD, Explanations
 from services.matching.store.memory import BrokenOff, Memory, Standings
 from services.matching.store.proposals import Proposals, Stored, Todo
 from services.matching.usecases.round_writer import RoundWriter
@@ -98,7 +98,7 @@ class RoundEnd:
             for each in failed
         ]
         order = writer.stored.document["order"]
-        await self._explanations.put(explained, order, what_if=round_.what_if)
+        await self._explanations.put(explained, order, what_if=round_.what_if, part=HELD)
 
     async def _note_fairness(self, name: str, inputs: RoundInputs, made: Iterable[Stored]) -> None:
         before = await self._memory.fairness.latest()
@@ -127,12 +127,6 @@ class RoundEnd:
 
     def _completed(self, round_: round_pb2.Round) -> list[events_pb2.RoundCompleted]:
         return [events_pb2.RoundCompleted(round=round_, time=stamp(self._now()))]
-
-
-def explanation_name(round_name: str, subject: str) -> str:
-    """Return the resource name of the explanation of a demand or an offer."""
-    organization = organization_of(subject).removeprefix("organizations/")
-    return f"{round_name}/explanations/{organization}-{subject.rsplit('/', 1)[-1]}"
 
 
 def ended(round_: round_pb2.Round) -> None:
