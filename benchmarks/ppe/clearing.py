@@ -25,6 +25,9 @@ _BOOK_SECONDS: Final = 180.0
 _STILL_SECONDS: Final = 1.0
 # A commitment may be under way for a moment after the last acceptance.
 _CONFIRM_SECONDS: Final = 60.0
+# Well below the most that a call may carry, so that progress shows.
+_ANSWERS_AT_ONCE: Final = 150
+_ANSWER_SECONDS: Final = 60.0
 
 
 class ReplayFailed(RuntimeError):  # noqa: N818 - says what is the case
@@ -95,21 +98,48 @@ async def proposals(market: Market, round_name: str) -> Sequence[Proposal]:
 async def accept(
     market: Market, proposed: Sequence[Proposal], done: Callable[[], object]
 ) -> Sequence[Proposal]:
-    """Accept for every party of every proposal; returns them as they stand then."""
+    """Accept for every party of every proposal; returns them as they stand then.
 
-    async def one(proposal: Proposal) -> Proposal:
-        for party in proposal.parties:
-            proposal = await market.platform.matching.AcceptProposal(
-                api.AcceptProposalRequest(
+    Raises:
+        ReplayFailed: an acceptance was refused.
+    """
+
+    async def some(proposals: Sequence[Proposal]) -> list[Proposal]:
+        request = api.BatchAcceptProposalsRequest()
+        for proposal in proposals:
+            for party in proposal.parties:
+                request.requests.add(
                     name=proposal.name,
                     party=party.organization,
                     terms_version=proposal.terms_version,
                     request_id=str(uuid.uuid4()),
                 )
-            )
-        return proposal
+        answer = await market.platform.matching.BatchAcceptProposals(
+            request, timeout=_ANSWER_SECONDS
+        )
+        for asked, result in zip(request.requests, answer.results, strict=True):
+            if result.reason:
+                raise ReplayFailed(f"{asked.name} for {asked.party}: {result.message}")
+        for _ in proposals:
+            done()
+        after = {result.proposal.name: result.proposal for result in answer.results}
+        return [after[proposal.name] for proposal in proposals]
 
-    return await all_of(one, proposed, done)
+    answered = await all_of(some, _batches(proposed), lambda: None, in_flight=2)
+    return [proposal for batch in answered for proposal in batch]
+
+
+def _batches(proposed: Sequence[Proposal]) -> list[list[Proposal]]:
+    """The proposals in batches of so many answers (one that wants more is a batch of its own)."""
+    batches: list[list[Proposal]] = []
+    answers = _ANSWERS_AT_ONCE
+    for proposal in proposed:
+        answers += len(proposal.parties)
+        if answers > _ANSWERS_AT_ONCE:
+            batches.append([])
+            answers = len(proposal.parties)
+        batches[-1].append(proposal)
+    return batches
 
 
 async def confirmed(market: Market, round_name: str, answered: Sequence[Proposal]) -> None:

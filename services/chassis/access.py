@@ -1,6 +1,6 @@
 """Who calls, and whether the rule that an RPC declares in its proto lets them."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -174,7 +174,13 @@ async def require_request(
     """
     if not rule.organization_field:
         return
-    value = _value_at(request, rule.organization_field)
+    for value in dict.fromkeys(_values_at(request, rule.organization_field.split("."))):
+        await _require_value(principal, rule, value, delegations)
+
+
+async def _require_value(
+    principal: Principal, rule: Rule, value: str, delegations: Delegations
+) -> None:
     if not value and principal.role == "operator" and not rule.write:
         return  # an operator reads across organizations; a field that must be set has its rule
     organization = organization_of(value)
@@ -202,8 +208,10 @@ def organization_of(name: str) -> str:
     return _ORGANIZATIONS + identity if identity else ""
 
 
-def _value_at(request: Message, dotted: str) -> str:
-    value: Any = request
-    for part in dotted.split("."):
-        value = getattr(value, part)
-    return value if isinstance(value, str) else ""
+def _values_at(value: Any, path: Sequence[str]) -> list[str]:
+    """The texts at the end of a path; where it goes through a repeated field, of each element."""
+    if not path:
+        return [value if isinstance(value, str) else ""]
+    inner = getattr(value, path[0])
+    elements = [inner] if isinstance(inner, str | Message) else inner
+    return [text for element in elements for text in _values_at(element, path[1:])]

@@ -15,9 +15,11 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
-from pymongo.errors import BulkWriteError, ConnectionFailure
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure
 
 from services.chassis.errors import FailedPrecondition, Unavailable
+from services.chassis.gathered import Gathered
 from services.chassis.mongo import DUPLICATE_CODE, IDS_AT_ONCE, Collection, DuplicateKey
 from spareline.errors.v1 import reason_pb2
 from spareline.options.v1 import options_pb2
@@ -28,6 +30,8 @@ T = TypeVar("T")
 ANSWERS_KEPT = 16
 WRITES_KEPT = 8
 BATCH = 1000
+# Changes that wait go to the store together, which syncs them once; so many at most.
+CHANGES_AT_ONCE = 64
 ATTEMPTS = 7  # with growing pauses: about 6 s in all
 
 
@@ -96,6 +100,20 @@ def etag(document: Document) -> str:
     return f'"{document["revision"]}"'
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One document's compare-and-set."""
+
+    name: str
+    revision: int
+    write: str
+    update: Document
+
+    @property
+    def query(self) -> Document:
+        return {"_id": self.name, "revision": self.revision}
+
+
 class Aggregates:
     """The documents of one kind of aggregate, in one collection."""
 
@@ -103,6 +121,7 @@ class Aggregates:
         """``notify`` is called after each write that carries events (``Relay.wake``)."""
         self.collection = collection
         self._notify = notify
+        self._changes = Gathered(self._change_many, lambda change: change.name, CHANGES_AT_ONCE)
 
     async def ensure_indexes(self) -> None:
         """Create the index that the relay finds its work by."""
@@ -189,7 +208,7 @@ class Aggregates:
         revision: int,
         set_fields: Mapping[str, Any],
         events: Sequence[Event] = (),
-        answer: Answer | None = None,
+        answers: Sequence[Answer | None] = (),
         *,
         unset: Sequence[str] = (),
     ) -> bool:
@@ -199,22 +218,61 @@ class Aggregates:
         Unavailable when the store stays away: the outcome is then unknown.
         """
         write = uuid.uuid4().hex
-        change = _change(revision, set_fields, events, answer, unset, write)
-        repeated = False
-
-        async def attempt() -> bool:
-            nonlocal repeated
-            again, repeated = repeated, True
-            result = await self.collection.update_one({"_id": name, "revision": revision}, change)
-            if result.modified_count or not again:
-                return bool(result.modified_count)
-            found = await self.collection.find_one({"_id": name}, {"writes": 1}) or {}
-            return write in found.get("writes", ())
-
-        done = await _persist(attempt)
+        update = _update(revision, set_fields, events, answers, unset, write)
+        done = await self._changes.ask(_Change(name, revision, write, update))
+        if isinstance(done, OperationFailure):
+            raise done
         if done and events:
             self._notify()
         return done
+
+    async def _change_many(self, changes: Sequence[_Change]) -> dict[str, bool | OperationFailure]:
+        """Make changes to different documents; per document whether it took effect, or why not."""
+        repeated = False
+
+        async def attempt() -> dict[str, bool | OperationFailure]:
+            nonlocal repeated
+            again, repeated = repeated, True
+            failed: dict[str, bool | OperationFailure] = {}
+            if len(changes) == 1:
+                [only] = changes
+                matched = (await self.collection.update_one(only.query, only.update)).matched_count
+            else:
+                matched, failed = await self._write_together(changes)
+            if matched == len(changes):
+                return {change.name: True for change in changes}
+            if not matched and not again:
+                return {change.name: False for change in changes} | failed
+            return await self._took_effect(changes) | failed
+
+        return await _persist(attempt)
+
+    async def _write_together(
+        self, changes: Sequence[_Change]
+    ) -> tuple[int, dict[str, bool | OperationFailure]]:
+        """Send changes in one message; how many found their document, and what was refused."""
+        try:
+            operations = [UpdateOne(change.query, change.update) for change in changes]
+            result = await self.collection.bulk_write(operations, ordered=False)
+        except BulkWriteError as error:
+            details: Any = error.details
+            if details.get("writeConcernErrors"):
+                raise
+            refused = {
+                changes[each["index"]].name: _refusal(each) for each in details["writeErrors"]
+            }
+            return int(details["nMatched"]), dict(refused)
+        return int(result.matched_count), {}
+
+    async def _took_effect(self, changes: Sequence[_Change]) -> dict[str, bool | OperationFailure]:
+        """Per document whether it says that it has been written by its change."""
+        said: dict[str, Sequence[str]] = {}
+        names = [change.name for change in changes]
+        for start in range(0, len(names), IDS_AT_ONCE):
+            query = {"_id": {"$in": names[start : start + IDS_AT_ONCE]}}
+            async for document in self.collection.find(query, {"writes": 1}):
+                said[document["_id"]] = document.get("writes", ())
+        return {change.name: change.write in said.get(change.name, ()) for change in changes}
 
 
 async def _persist(attempt: Callable[[], Awaitable[T]]) -> T:
@@ -238,16 +296,16 @@ def _complete(new: New, write: str) -> Document:
         "revision": 1,
         "outbox": [_outbox_entry(event) for event in new.events],
         "pending": bool(new.events),
-        "requests": [_stored(new.answer)] if _replayable(new.answer) else [],
+        "requests": [_stored(new.answer)] if new.answer and new.answer.request_id else [],
         "writes": [write],
     }
 
 
-def _change(
+def _update(
     revision: int,
     set_fields: Mapping[str, Any],
     events: Sequence[Event],
-    answer: Answer | None,
+    answers: Sequence[Answer | None],
     unset: Sequence[str],
     write: str,
 ) -> Document:
@@ -256,20 +314,16 @@ def _change(
     if events:
         fields["pending"] = True
         push["outbox"] = {"$each": [_outbox_entry(event) for event in events]}
-    if _replayable(answer):
-        push["requests"] = {"$each": [_stored(answer)], "$slice": -ANSWERS_KEPT}
-    change: Document = {"$set": fields, "$push": push}
+    kept = [_stored(answer) for answer in answers if answer and answer.request_id]
+    if kept:
+        push["requests"] = {"$each": kept, "$slice": -ANSWERS_KEPT}
+    update: Document = {"$set": fields, "$push": push}
     if unset:
-        change["$unset"] = dict.fromkeys(unset, "")
-    return change
+        update["$unset"] = dict.fromkeys(unset, "")
+    return update
 
 
-def _replayable(answer: Answer | None) -> bool:
-    return answer is not None and bool(answer.request_id)
-
-
-def _stored(answer: Answer | None) -> Document:
-    assert answer is not None
+def _stored(answer: Answer) -> Document:
     return {
         "id": answer.request_id,
         "digest": answer.digest,
@@ -285,6 +339,11 @@ def _outbox_entry(event: Event) -> Document:
         "payload": event.payload,
         "time": datetime.now(UTC),
     }
+
+
+def _refusal(of: Mapping[str, Any]) -> OperationFailure:
+    kind = DuplicateKey if of["code"] == DUPLICATE_CODE else OperationFailure
+    return kind(of["errmsg"], of["code"], of)
 
 
 def _duplicates(error: BulkWriteError) -> set[int]:

@@ -127,6 +127,52 @@ async def test_the_whole_life(market: mm.Market) -> None:
     assert unpacked.name == done.name
 
 
+async def test_many_answers_in_one_call_stand_each_alone(market: mm.Market) -> None:
+    operator = await market.operator()
+    await mm.quiet_policy(operator)
+    seller = await market.member("seller")
+    buyer = await market.member("buyer")
+    await seller.offer("lab", [10, 10])
+    for name in ("first", "second", "third"):
+        await buyer.demand(name, 5)
+    await mm.book_has(operator, 1, 3)
+    await mm.clear(operator)
+    one, two, three = await buyer.inbox()
+
+    def asked(proposal: Any, party: str, **more: Any) -> pb.AcceptProposalRequest:
+        return pb.AcceptProposalRequest(
+            name=proposal.name, party=party, request_id=mm.request_id(), **more
+        )
+
+    async def answer(who: mm.Actor, *requests: pb.AcceptProposalRequest) -> list[Any]:
+        batch = pb.BatchAcceptProposalsRequest(requests=requests)
+        return list((await who.matching.BatchAcceptProposals(batch)).results)
+
+    mine = buyer.organization
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await answer(buyer, asked(one, mine), asked(two, seller.organization))
+    assert reason(refused.value) == reason_pb2.REASON_ORGANIZATION_FORBIDDEN
+    assert {each.state for each in await buyer.inbox()} == {Proposal.STATE_PROPOSED}
+    assert not any(each.parties[0].answer for each in await buyer.inbox())
+
+    unknown = pb.AcceptProposalRequest(name=f"{one.name}x", party=mine)
+    requests = [asked(one, mine), asked(two, mine, terms_version=9), asked(three, mine), unknown]
+    first = await answer(buyer, *requests)
+    assert [each.reason for each in first] == ["", "REASON_TERMS_CHANGED", "", "REASON_NOT_FOUND"]
+    assert [each.proposal.name for each in first] == [one.name, "", three.name, ""]
+    assert first[0].proposal.parties[0].answer == proposal_pb2.Party.ANSWER_ACCEPTED
+    assert await answer(buyer, *requests) == first, "a repeat gets the first answers"
+
+    last = await answer(seller, asked(one, seller.organization), asked(three, seller.organization))
+    assert [each.proposal.state for each in last] == [Proposal.STATE_CONFIRMED] * 2
+    assert {each.name: each.state for each in await buyer.inbox()} == {
+        one.name: Proposal.STATE_CONFIRMED,
+        two.name: Proposal.STATE_PROPOSED,
+        three.name: Proposal.STATE_CONFIRMED,
+    }
+    await market.check_ledger(operator)
+
+
 async def test_a_decline_frees_and_is_repaired(market: mm.Market) -> None:
     operator = await market.operator()
     await mm.quiet_policy(operator)

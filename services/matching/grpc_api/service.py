@@ -6,7 +6,9 @@ from typing import Any
 from google.longrunning import operations_pb2
 
 from services.chassis.access import current
-from services.matching.usecases.answers import Answers
+from services.chassis.errors import DomainError
+from services.chassis.grpc_errors import reason_name
+from services.matching.usecases.answers import Answers, Result
 from services.matching.usecases.inbox import Inbox
 from services.matching.usecases.operations import operation_of
 from services.matching.usecases.policies import PolicyBook
@@ -97,6 +99,13 @@ class MatchingServicer(_Base):  # type: ignore[misc]
     ) -> proposal_pb2.Proposal:
         """Accept for a party."""
         return await self._answers.accept(request)
+
+    async def BatchAcceptProposals(
+        self, request: pb.BatchAcceptProposalsRequest, _context: Context
+    ) -> pb.BatchAcceptProposalsResponse:
+        """Accept for many."""
+        results = await self._answers.accept_many(request.requests)
+        return pb.BatchAcceptProposalsResponse(results=[_accepted(each) for each in results])
 
     async def DeclineProposal(
         self, request: pb.DeclineProposalRequest, _context: Context
@@ -190,6 +199,12 @@ class MatchingServicer(_Base):  # type: ignore[misc]
     async def GetBook(self, _request: pb.GetBookRequest, _context: Context) -> pb.BookSummary:
         """Tell how large the book is."""
         return await self._reading.book()
+
+
+def _accepted(result: Result) -> pb.AcceptResult:
+    if isinstance(result, DomainError):
+        return pb.AcceptResult(reason=reason_name(result.reason), message=result.message)
+    return pb.AcceptResult(proposal=result)
 
 
 def _is_operator() -> bool:

@@ -69,7 +69,7 @@ class Policies:
             stored.revision,
             {"versions": bodies},
             [Event.of(event) for event in events],
-            answer,
+            [answer],
         )
 
     async def page(self, after: str, size: int) -> list[StoredPolicy]:
@@ -102,7 +102,7 @@ class Policies:
                 return False
             return True
         return await self._pointers.compare_and_set(
-            _ACTIVE, before["revision"], {"policy": name}, [Event.of(e) for e in events], answer
+            _ACTIVE, before["revision"], {"policy": name}, [Event.of(e) for e in events], [answer]
         )
 
 

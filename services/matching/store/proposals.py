@@ -112,9 +112,9 @@ class Proposals:
         todo: Todo,
         *,
         claim_version: int | None = None,
-        answer: Answer | None = None,
+        answers: Sequence[Answer] = (),
     ) -> Stored | None:
-        """Store a move with its events and answer; None when somebody else was faster.
+        """Store a move with its events and answers; None when somebody else was faster.
 
         What is returned is the proposal as it lies in the store now.
         """
@@ -122,7 +122,7 @@ class Proposals:
         fields = {**_fields(move.proposal, todo), "claim_version": version}
         events = [Event.of(event) for event in move.events]
         done = await self._aggregates.compare_and_set(
-            stored.name, stored.revision, fields, events, answer
+            stored.name, stored.revision, fields, events, answers
         )
         return _after(stored, fields) if done else None
 

@@ -87,7 +87,7 @@ class Rounds:
             stored.revision,
             {**_fields(round_), **more},
             [Event.of(event) for event in events],
-            answer,
+            [answer],
         )
 
     async def page(self, include_what_if: bool, before: str, size: int) -> list[StoredRound]:

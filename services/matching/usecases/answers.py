@@ -4,15 +4,23 @@ Each is a move of the state machine, stored by compare-and-set with its event an
 answer in one write, and then settled with the ledger.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from google.protobuf.message import Message
 
-from services.chassis import logs
+from services.chassis import faults, logs
 from services.chassis.aggregates import Answer, request_digest, stored_answer
-from services.chassis.errors import Aborted, FailedPrecondition, NotFound, Unavailable
+from services.chassis.errors import (
+    Aborted,
+    DomainError,
+    FailedPrecondition,
+    NotFound,
+    Unavailable,
+)
 from services.matching import metrics, redact
 from services.matching.domain import counters, proposals
 from services.matching.domain.book import Book
@@ -28,6 +36,7 @@ Proposal = proposal_pb2.Proposal
 Act = Callable[[proposal_pb2.Proposal, datetime], Move]
 
 _ATTEMPTS = 20
+_AT_ONCE = 32
 
 _log = logs.get_logger("proposals")
 
@@ -39,6 +48,19 @@ _OWES = {
     Proposal.STATE_SUPERSEDED: Todo.RELEASE,
     Proposal.STATE_CANCELLED: Todo.CANCEL,
 }
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What a request wants of a proposal, for a party."""
+
+    request_id: str
+    digest: str
+    party: str
+    act: Act
+
+
+Result = proposal_pb2.Proposal | DomainError
 
 
 class Answers:
@@ -73,11 +95,36 @@ class Answers:
 
     async def accept(self, request: pb.AcceptProposalRequest) -> proposal_pb2.Proposal:
         """Accept the terms for a party."""
-        return await self._move(
-            request,
-            request.party,
-            lambda found, now: proposals.accept(found, request.party, request.terms_version, now),
-        )
+        return await self._move(request, request.party, _accepting(request))
+
+    async def accept_many(self, requests: Sequence[pb.AcceptProposalRequest]) -> list[Result]:
+        """Accept for many parties; per request the proposal as its party sees it, or why not.
+
+        What concerns one proposal is stored in one write. No refusal touches the others.
+        """
+        by_name: dict[str, list[int]] = defaultdict(list)
+        for index, request in enumerate(requests):
+            by_name[request.name].append(index)
+        results: list[Result] = [_conflict()] * len(requests)
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(name: str, indexes: Sequence[int]) -> None:
+            wishes = [
+                _wish(requests[i], requests[i].party, _accepting(requests[i])) for i in indexes
+            ]
+            found: Sequence[Result]
+            async with gate:
+                try:
+                    found = await self._move_together(name, wishes)
+                except Exception as error:
+                    if not isinstance(error, DomainError) and not faults.is_away(error):
+                        raise
+                    found = [faults.as_domain_error(error)] * len(wishes)
+            for index, result in zip(indexes, found, strict=True):
+                results[index] = result
+
+        await asyncio.gather(*(one(*each) for each in by_name.items()))
+        return results
 
     async def decline(self, request: pb.DeclineProposalRequest) -> proposal_pb2.Proposal:
         """Decline for a party."""
@@ -137,7 +184,7 @@ class Answers:
             stored, _ = await self._settle(stored)  # else its hold could land after our release
         if stored.todo is not Todo.NOTHING or stored.proposal.state != Proposal.STATE_PROPOSED:
             return
-        after = await self._save(stored, proposals.expire(stored.proposal, self._now()), None)
+        after = await self._save(stored, proposals.expire(stored.proposal, self._now()))
         if after is not None:
             await self._settle(after)
 
@@ -147,7 +194,7 @@ class Answers:
             move = proposals.supersede(stored.proposal, self._now(), by_round)
         except FailedPrecondition:
             return False
-        after = await self._save(stored, move, None)
+        after = await self._save(stored, move)
         if after is None:
             return False
         await self._settle(after)
@@ -155,55 +202,92 @@ class Answers:
 
     async def _move(self, request: Message, party: str, act: Act) -> proposal_pb2.Proposal:
         name: str = request.name  # type: ignore[attr-defined]
-        request_id: str = request.request_id  # type: ignore[attr-defined]
-        digest = request_digest(request)
+        [result] = await self._move_together(name, [_wish(request, party, act)])
+        if isinstance(result, DomainError):
+            raise result
+        return result
+
+    async def _move_together(self, name: str, wishes: Sequence[_Wish]) -> list[Result]:
+        """Grant wishes in their order and in one write; per wish what its party sees, or why not.
+
+        Raises Aborted (CONFLICT) when others kept coming in between.
+        """
         for _ in range(_ATTEMPTS):
-            stored = await self._visible(name, party)
-            replayed = stored_answer(stored.document, request_id, digest)
-            if replayed is not None:
-                return self._replay(replayed, stored, party)
+            stored = await self._store.get(name)
+            results = [self._before(stored, wish) for wish in wishes]
+            if stored is None or None not in results:
+                return [result or _unknown() for result in results]
             if stored.todo in (Todo.REVISE, Todo.REHOLD):
                 # Terms are on their way: an answer must know which ones it is to.
                 stored, _ = await self._settlement.settle(stored)
-            move = act(stored.proposal, self._now())
-            if not move.changed:
-                stored, _ = await self._settle(stored)
-                return self.view(stored, party)
-            answer = self._answer(request_id, digest, stored, move, party)
-            after = await self._save(stored, move, answer)
+            move = self._grant(stored, wishes, results)
+            open_ = [i for i, result in enumerate(results) if result is None]
+            after: Stored | None = stored
+            refusal: DomainError | None = None
+            if move.changed:
+                answers = [self._answer(wishes[i], stored, move) for i in open_]
+                after = await self._save(stored, move, answers)
             if after is not None:
-                return await self._outcome(after, party)
-        raise Aborted(reason_pb2.REASON_CONFLICT, "Others were faster each time; try again")
+                after, refusal = await self._outcome(after)
+                for i in open_:
+                    results[i] = refusal or self.view(after, wishes[i].party)
+                return [result or _unknown() for result in results]
+        raise _conflict()
 
-    def _answer(
-        self, request_id: str, digest: str, stored: Stored, move: Move, party: str
-    ) -> Answer:
+    def _before(self, stored: Stored | None, wish: _Wish) -> Result | None:
+        """What is known before anything is moved: that there is none to see, or the old answer."""
+        if stored is None or (wish.party and stored.proposal.state in UNSEEN):
+            return _unknown()
+        try:
+            payload = stored_answer(stored.document, wish.request_id, wish.digest)
+            if payload is None:
+                return None
+            return Proposal.FromString(payload) if payload else self.view(stored, wish.party)
+        except DomainError as error:
+            return error
+
+    def _grant(self, stored: Stored, wishes: Sequence[_Wish], results: list[Result | None]) -> Move:
+        """Take the moves of all wishes that are open; what refuses one goes into its result."""
+        proposal, events, changed = stored.proposal, list[Message](), False
+        for index, wish in enumerate(wishes):
+            if results[index] is not None:
+                continue
+            try:
+                move = wish.act(proposal, self._now())
+            except DomainError as error:
+                results[index] = error
+                continue
+            if move.changed:
+                proposal, changed = move.proposal, True
+                events += move.events
+        return Move(proposal, tuple(events), changed)
+
+    def _answer(self, wish: _Wish, stored: Stored, move: Move) -> Answer:
         if _todo(move) is not Todo.NOTHING:
             # What it leads to is decided by the step that follows, so a repeat reads that.
-            return Answer(request_id, digest, b"")
-        shown = self.view(replace(stored, proposal=move.proposal), party)
+            return Answer(wish.request_id, wish.digest, b"")
+        shown = self.view(replace(stored, proposal=move.proposal), wish.party)
         shown.etag = f'"{stored.revision + 1}"'
-        return Answer(request_id, digest, shown.SerializeToString())
+        return Answer(wish.request_id, wish.digest, shown.SerializeToString())
 
-    def _replay(self, payload: bytes, stored: Stored, party: str) -> proposal_pb2.Proposal:
-        return Proposal.FromString(payload) if payload else self.view(stored, party)
-
-    async def _save(self, stored: Stored, move: Move, answer: Answer | None) -> Stored | None:
+    async def _save(
+        self, stored: Stored, move: Move, answers: Sequence[Answer] = ()
+    ) -> Stored | None:
         todo = _todo(move)
         version = stored.claim_version + (todo is Todo.REVISE)
-        after = await self._store.save(stored, move, todo, claim_version=version, answer=answer)
+        after = await self._store.save(stored, move, todo, claim_version=version, answers=answers)
         if after is not None:
             metrics.MOVES.labels(Proposal.State.Name(move.proposal.state)).inc()
         return after
 
-    async def _outcome(self, stored: Stored, party: str) -> proposal_pb2.Proposal:
+    async def _outcome(self, stored: Stored) -> tuple[Stored, DomainError | None]:
+        """Take the steps that follow; a revision that the ledger refuses is told as a refusal."""
         revising = stored.todo is Todo.REVISE
         stored, outcome = await self._settle(stored)
-        if revising and not outcome.ok:
-            raise FailedPrecondition(
-                outcome.reason, outcome.message or "The terms asked for do not fit what is left"
-            )
-        return self.view(stored, party)
+        if not revising or outcome.ok:
+            return stored, None
+        message = outcome.message or "The terms asked for do not fit what is left"
+        return stored, FailedPrecondition(outcome.reason, message)
 
     async def _settle(self, stored: Stored) -> tuple[Stored, Outcome]:
         try:
@@ -216,8 +300,25 @@ class Answers:
     async def _visible(self, name: str, party: str) -> Stored:
         stored = await self._store.get(name)
         if stored is None or (party and stored.proposal.state in UNSEEN):
-            raise NotFound(reason_pb2.REASON_NOT_FOUND, "There is no such proposal")
+            raise _unknown()
         return stored
+
+
+def _wish(request: Message, party: str, act: Act) -> _Wish:
+    request_id: str = request.request_id  # type: ignore[attr-defined]
+    return _Wish(request_id, request_digest(request), party, act)
+
+
+def _accepting(request: pb.AcceptProposalRequest) -> Act:
+    return lambda found, now: proposals.accept(found, request.party, request.terms_version, now)
+
+
+def _unknown() -> NotFound:
+    return NotFound(reason_pb2.REASON_NOT_FOUND, "There is no such proposal")
+
+
+def _conflict() -> Aborted:
+    return Aborted(reason_pb2.REASON_CONFLICT, "Others were faster each time; try again")
 
 
 def _todo(move: Move) -> Todo:

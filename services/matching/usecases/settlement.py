@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 
 from services.chassis import logs
 from services.chassis.access import organization_of
+from services.chassis.gathered import Gathered
 from services.matching import ledger as ledgers
 from services.matching import metrics
 from services.matching.domain import counters, proposals
 from services.matching.domain.declined import Declined
 from services.matching.domain.proposals import Move
-from services.matching.gathered import Gathered
 from services.matching.ledger import Ledger, Outcome
 from services.matching.store.memory import BrokenOff, Memory
 from services.matching.store.proposals import Proposals, Stored, Todo

@@ -66,7 +66,7 @@ class Accounts:
         """Note that the organization is stored; False when the account changed meanwhile."""
         fields = {"founding": b"", "unfinished": False}
         return await self.aggregates.compare_and_set(
-            account["_id"], account["revision"], fields, (), answer
+            account["_id"], account["revision"], fields, (), [answer]
         )
 
     async def change(self, email: str, decide: Decide) -> Document:

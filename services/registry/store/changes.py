@@ -37,7 +37,7 @@ async def change(aggregates: Aggregates, name: str, decide: Decide) -> Document:
         if wanted is None:
             return document
         if await aggregates.compare_and_set(
-            name, document["revision"], wanted.fields, wanted.events, wanted.answer
+            name, document["revision"], wanted.fields, wanted.events, [wanted.answer]
         ):
             return document
     raise refusals.conflict()

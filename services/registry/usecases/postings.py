@@ -194,7 +194,7 @@ class Postings(Generic[M]):
             document["revision"],
             fields,
             [self.kind.event(happened, after, now)],
-            replay.answer(after) if replay.request_id else None,
+            [replay.answer(after)] if replay.request_id else (),
         )
         return after if done else None
 

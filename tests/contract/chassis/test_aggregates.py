@@ -89,10 +89,40 @@ async def test_of_many_racers_exactly_one_wins_each_revision(things: Aggregates)
     assert (stored["count"], stored["revision"]) == (20, 21)
 
 
+async def test_changes_that_go_together_succeed_and_fail_one_by_one(things: Aggregates) -> None:
+    names = [f"things/{i}" for i in range(100)]
+    await things.insert_many([New({"_id": name, "n": 0}) for name in names])
+    for name in names[::3]:
+        assert await things.compare_and_set(name, 1, {"n": -1})
+    results = await asyncio.gather(
+        *(things.compare_and_set(name, 1, {"n": i}) for i, name in enumerate(names)),
+        things.compare_and_set("things/none", 1, {"n": 1}),
+    )
+    assert results == [bool(i % 3) for i in range(100)] + [False]
+    stored = await things.get_many(names)
+    assert [stored[name]["n"] for name in names] == [i if i % 3 else -1 for i in range(100)]
+    assert {document["revision"] for document in stored.values()} == {2}
+
+
+async def test_a_value_that_is_taken_is_told_to_its_writer_alone(things: Aggregates) -> None:
+    await things.collection.create_index("unique", unique=True)
+    names = [f"things/{i}" for i in range(20)]
+    await things.insert_many([New({"_id": name, "unique": name}) for name in names])
+    results = await asyncio.gather(
+        *(
+            things.compare_and_set(name, 1, {"unique": "things/0" if i == 7 else f"new {i}"})
+            for i, name in enumerate(names[1:])
+        ),
+        return_exceptions=True,
+    )
+    assert [i for i, result in enumerate(results) if result is not True] == [7]
+    assert isinstance(results[7], mongo.DuplicateKey)
+
+
 async def test_only_the_newest_answers_are_kept(things: Aggregates) -> None:
     await things.insert({"_id": "things/a"}, answer=Answer("r0", "d", b"0"))
     for i in range(1, ANSWERS_KEPT + 3):
-        await things.compare_and_set("things/a", i, {}, answer=Answer(f"r{i}", "d", b"%d" % i))
+        await things.compare_and_set("things/a", i, {}, answers=[Answer(f"r{i}", "d", b"%d" % i)])
     stored = await held(things)
     assert len(stored["requests"]) == ANSWERS_KEPT
     assert stored_answer(stored, "r0", "d") is None
@@ -134,6 +164,15 @@ async def test_writes_whose_answer_is_lost_are_applied_exactly_once(
             assert await things.insert_many(news) == [True] * 50 + [False]
             stored = await held(things)
             assert (stored["n"], stored["revision"], proxy.cuts) == (5, 6, 7)
+            proxy.cut_next_answer()
+            together = await asyncio.gather(
+                *(things.compare_and_set(f"things/{i}", 1, {"n": i}) for i in range(50)),
+                things.compare_and_set("things/a", 1, {"n": 1}),
+            )
+            assert together == [True] * 50 + [False]
+            after = await things.get_many([f"things/{i}" for i in range(50)])
+            assert {(d["n"], d["revision"]) for d in after.values()} == {(i, 2) for i in range(50)}
+            assert proxy.cuts == 8
 
 
 @pytest.mark.slow
@@ -148,3 +187,24 @@ async def test_no_acknowledged_write_is_lost_when_the_store_is_killed() -> None:
             assert changed, f"write {revision} was not applied"
         stored = await held(things)
         assert (stored["n"], stored["revision"]) == (30, 31)
+
+
+@pytest.mark.slow
+async def test_none_is_lost_or_doubled_when_the_store_dies_among_many_changes() -> None:
+    async with servers.mongo_server() as server, mongo.connect(server.url, "killed") as database:
+        things = Aggregates(database["things"])
+        names = [f"things/{i}" for i in range(60)]
+        await things.insert_many([New({"_id": name, "n": 0}) for name in names])
+
+        async def writes(name: str) -> None:
+            for revision in range(1, 9):
+                assert await things.compare_and_set(name, revision, {"n": revision})
+
+        async def kills() -> None:
+            for _ in range(2):
+                await asyncio.sleep(0.4)
+                await server.restart()
+
+        await asyncio.gather(kills(), *(writes(name) for name in names))
+        stored = await things.get_many(names)
+        assert {(d["n"], d["revision"]) for d in stored.values()} == {(8, 9)}

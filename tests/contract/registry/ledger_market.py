@@ -43,7 +43,7 @@ class CrashingOffers(Offers):
         revision: int,
         set_fields: Mapping[str, Any],
         events: Sequence[Event] = (),
-        answer: Answer | None = None,
+        answers: Sequence[Answer | None] = (),
         *,
         unset: Sequence[str] = (),
     ) -> bool:
@@ -51,7 +51,7 @@ class CrashingOffers(Offers):
             raise Crash
         self.writes_left -= 1
         return await super().compare_and_set(
-            name, revision, set_fields, events, answer, unset=unset
+            name, revision, set_fields, events, answers, unset=unset
         )
 
 

@@ -87,6 +87,12 @@ PROPOSALS = (
         "TERMS_CHANGED",
     ),
     Case(
+        "BatchAcceptProposals",  # its one part is refused: TERMS_CHANGED
+        lambda s: pb.BatchAcceptProposalsRequest(
+            requests=[pb.AcceptProposalRequest(name=s.proposal, party=A, terms_version=99)]
+        ),
+    ),
+    Case(
         "DeclineProposal",
         lambda s: pb.DeclineProposalRequest(name=f"{s.round}/proposals/none", party=A),
         "NOT_FOUND",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.matching.gathered import Gathered
+from services.chassis.gathered import Gathered
 
 Item = tuple[str, int]
 

@@ -1,10 +1,12 @@
-"""One call to the ledger for all who ask while the call before is under way.
+"""One call for all who ask while the call before is under way.
 
 A partner platform that answers hundreds of proposals at once would otherwise make hundreds of
-calls, each of which writes the same few sought-after offers again.
+calls to the ledger, each of which writes the same few sought-after offers again; and the store
+would sync hundreds of single writes.
 """
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -19,10 +21,15 @@ class Gathered(Generic[T, R]):
         self,
         call: Callable[[Sequence[T]], Awaitable[Mapping[str, R]]],
         name: Callable[[T], str],
+        most: int = 10_000,
     ) -> None:
-        """``call`` answers many items by their names; ``name`` returns the name of an item."""
+        """``call`` answers many items by their names; ``name`` returns the name of an item.
+
+        No call gets more than ``most`` items.
+        """
         self._call = call
         self._name = name
+        self._most = most
         self._waiting: dict[str, tuple[T, asyncio.Future[R]]] = {}
         self._caller: asyncio.Task[None] | None = None
 
@@ -46,8 +53,8 @@ class Gathered(Generic[T, R]):
     async def _call_until_none_wait(self) -> None:
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting, {}
-                await self._call_once(batch)
+                names = list(itertools.islice(self._waiting, self._most))
+                await self._call_once({name: self._waiting.pop(name) for name in names})
         finally:
             self._caller = None
 
