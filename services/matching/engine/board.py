@@ -29,7 +29,7 @@ class Board:
         self._components = components
         self._done = 0
         self._values: list[int] = [0] * components
-        self._bounds: list[int] = []
+        self._bounds: list[int | None] = [None] * components
         self._certified: int | None = None
         self._searches: set[Search] = set()
         self._lock = threading.Lock()
@@ -60,8 +60,8 @@ class Board:
         """Asks whether ``limit`` seconds have passed since the solve began, or it was stopped."""
         return lambda: self.stopping or self.seconds() >= limit
 
-    def begin(self, certified: int, parts: list[tuple[int, int]]) -> None:
-        """The search begins with these values and bounds per component."""
+    def begin(self, certified: int | None, parts: list[tuple[int, int | None]]) -> None:
+        """The search begins with these values and bounds per component, as far as known."""
         self._certified = certified
         self._values = [worth for worth, _ in parts]
         self._bounds = [bound for _, bound in parts]
@@ -82,8 +82,15 @@ class Board:
     def tighter(self, index: int, bound: int) -> None:
         """Component ``index`` can't be worth more than this."""
         with self._lock:
-            if bound < self._bounds[index]:
-                self._bounds[index] = bound
+            if self._tighter(index, bound):
+                self._tell()
+
+    def look(self, index: int, worth: int, bound: int | None) -> None:
+        """Component ``index``, which begins only now or elsewhere, stands so."""
+        with self._lock:
+            tighter = bound is not None and self._tighter(index, bound)
+            if worth > self._values[index] or tighter:
+                self._values[index] = max(worth, self._values[index])
                 self._tell()
 
     def finish(self) -> None:
@@ -133,12 +140,20 @@ class Board:
                     search.stop()
             ended.wait(POLL_SECONDS)
 
+    def _tighter(self, index: int, bound: int) -> bool:
+        known = self._bounds[index]
+        if known is not None and bound >= known:
+            return False
+        self._bounds[index] = bound
+        return True
+
     def _tell(self) -> None:
         if self._progress is None:
             return
         bound = self._certified
-        if bound is not None and self._bounds:
-            bound = min(bound, sum(self._bounds))
+        known = [each for each in self._bounds if each is not None]
+        if known and len(known) == len(self._bounds):
+            bound = min(sum(known), sum(known) if bound is None else bound)
         self._progress(
             Progress(
                 self._phase,

@@ -82,6 +82,13 @@ def cut(m: Market, rows: RowsOf) -> Part:
     return Part(part, offers, slots, demands, lines, pairs, setups, xs, caps)
 
 
+def whole_part(market: Market) -> Part:
+    """A market as the only part of itself."""
+    sizes = (market.offers, market.slots, market.demands, market.lines, market.pairs)
+    rows = [np.arange(n) for n in (*sizes, market.setups, market.variables, market.caps)]
+    return Part(market, *rows)
+
+
 def _term(
     term: Term, pairs: IntArray, setups: IntArray, demands: IntArray, lines: IntArray
 ) -> Term:

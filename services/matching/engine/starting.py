@@ -14,11 +14,12 @@ from services.matching.engine.flow import Transport, is_transport, sloped, trans
 from services.matching.engine.greedy import greedy
 from services.matching.engine.large import LargePart
 from services.matching.engine.limits import IntArray
+from services.matching.engine.market import Market
 from services.matching.engine.objective import value
 from services.matching.engine.prices import Prices, relaxation_prices
 from services.matching.engine.repair import repaired
 from services.matching.engine.result import Options
-from services.matching.engine.whole import WholeSearch
+from services.matching.engine.whole import WholeSearch, jobs_of
 
 # Above this many variables models are too slow to build: compiled loops price, sweep and search.
 LARGEST_MODEL = 20_000
@@ -46,7 +47,7 @@ def start_of(part: Part, options: Options, board: Board) -> Start:
     if whole is not None:
         return _start_whole(whole, options, board)
     transport = is_transport(market)
-    if market.variables > LARGEST_MODEL and not market.pin_quantity.any() and not transport:
+    if _needs_loops(market):
         return _start_large(part, options, board)
     flow: tuple[Prices, IntArray] | None = None
     if transport:
@@ -60,6 +61,17 @@ def start_of(part: Part, options: Options, board: Board) -> Start:
         goal = goal_of(bound, options.gap_permille / 1000)
         best = _from_flow(network, part, flow, goal, time.monotonic() + left / 4)
     return Start(prices, bound, best, 0 if best is None else value(market, best))
+
+
+def is_large(market: Market) -> bool:
+    """Whether a part is solved in compiled loops, for its size and its rules."""
+    return _needs_loops(market) and jobs_of(market) is None
+
+
+def _needs_loops(market: Market) -> bool:
+    if market.variables <= LARGEST_MODEL or market.pin_quantity.any():
+        return False
+    return not is_transport(market)
 
 
 def _start_whole(whole: WholeSearch, options: Options, board: Board) -> Start:
