@@ -99,6 +99,17 @@ def number(value: int, language: str) -> str:
     return format_decimal(value, locale=locale(language))
 
 
+def decimal(value: Decimal, language: str) -> str:
+    """Write a number that may have a fraction."""
+    return format_decimal(value.normalize(), locale=locale(language))
+
+
+def day(value: date, language: str) -> str:
+    """Write a day with its year, for example 28 Feb 2027."""
+    pattern = "y年M月d日" if language == "zh" else "d MMM y"
+    return format_date(value, pattern, locale=locale(language))
+
+
 def resource_id(name: str) -> str:
     """Return the last part of a resource name."""
     return name.rsplit("/", 1)[-1]

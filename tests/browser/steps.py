@@ -43,7 +43,7 @@ async def post_milling(visitor: Visitor, words: str, *, hours: str, price: str) 
     await visitor.page.fill("#q", words)
     await visitor.press("main form[role=search] button")
     await visitor.picture("03-choose")
-    await visitor.press("a[href$='capability=production.machining.milling.5-axis']")
+    await visitor.press("a[href*='capability=production.machining.milling.5-axis&']")
     await visitor.page.fill("#quantity_0", hours)
     await visitor.page.fill("#unit_price", price)
     for field in await visitor.page.locator("input[id^=attr_][required]").all():

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 from aiohttp import web
 
+from services.gateway import formats
 from services.gateway.clients import Caller
 from services.gateway.formats import text
-from services.gateway.forms import regions
-from services.gateway.languages import LANGUAGE
+from services.gateway.forms import fields, lines, regions
+from services.gateway.languages import LANGUAGE, gettext, translations
 from services.gateway.market import capabilities
-from services.gateway.people import SERVICES
+from services.gateway.people import SERVICES, caller, signed_in
 from services.gateway.render import render
+from services.gateway.understanding import prefill, sentence
+from services.gateway.understanding.sentence import Sentence
 from spareline.market.v1.capability_pb2 import Capability
 from spareline.registry.v1 import registry_service_pb2 as registry
 
@@ -41,25 +48,124 @@ def region_choices(language: str) -> Choices:
     ]
 
 
-async def page(request: web.Request, target: str, question: str) -> web.Response:
-    """Show the page that leads to `target?capability=…`."""
-    query = request.query.get("q", "").strip()
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two sides of the market: where it is posted."""
+
+    noun: str
+    target: str
+
+
+OFFERS = Side("offer", "/offers/new")
+DEMANDS = Side("demand", "/demands/new")
+
+
+def said(request: web.Request) -> Sentence:
+    """Return what was written in own words, taken apart."""
+    return sentence.read(request.query.get("q", ""), date.today())
+
+
+def understood(
+    request: web.Request, capability: Capability, prefix: str | None = None
+) -> dict[str, object]:
+    """Return the fields that the reader's own words fill: of an offer, or of a demand's line."""
+    words = said(request)
+    if not words.text:
+        return {}
+    if prefix is None:
+        filled = prefill.offer(words, capability, date.today())
+    else:
+        filled = prefill.demand(words, capability, prefix, date.today())
+    return filled | {"q": words.text}
+
+
+async def find(request: web.Request, words: Sentence, limit: int) -> Sequence[Capability]:
+    """Return the capabilities that fit somebody's own words best, best first."""
+    wanted = words.words or words.text
+    if not wanted:
+        return []
+    calls = Caller(request.app[SERVICES], "")
+    answer = await calls.call(
+        calls.services.registry.SearchCapabilities,
+        registry.SearchCapabilitiesRequest(query=wanted[:200], limit=limit),
+    )
+    found: Sequence[Capability] = answer.capabilities
+    return found
+
+
+async def name_lines(request: web.Request, form: fields.Form) -> None:
+    """Fill the lines of a demand that so far have only words in place of a capability."""
     known = await capabilities(request)
-    found: list[Capability] = []
-    if query:
-        calls = Caller(request.app[SERVICES], "")
-        answer = await calls.call(
-            calls.services.registry.SearchCapabilities,
-            registry.SearchCapabilitiesRequest(query=query[:200], limit=8),
+    for index in range(lines.count(form)):
+        prefix = f"l{index}_"
+        words = sentence.read(form.text(f"{prefix}words"), date.today())
+        if not words.text or form.text(f"{prefix}capability") in known:
+            continue
+        found = await find(request, words, 1)
+        if not found:
+            form.problems[f"{prefix}words"] = gettext(
+                request, "Nothing was found for these words. Try others, or choose from the list."
+            )
+            continue
+        form.values[f"{prefix}capability"] = found[0].code
+        form.values |= prefill.demand(words, found[0], prefix, date.today())
+
+
+def chips(words: Sentence, language: str) -> list[str]:
+    """Return in short what was understood beside the capability, for the reader to check."""
+    _ = translations(language).gettext
+    found = []
+    if words.amount is not None:
+        number = formats.decimal(words.amount.number, language)
+        shown = {
+            "": _("%(number)s in all"),
+            "day": _("%(number)s a day"),
+            "week": _("%(number)s a week"),
+            "month": _("%(number)s a month"),
+        }
+        found.append(shown[words.amount.rate] % {"number": number})
+    if words.span.first:
+        found.append(_("from %(day)s") % {"day": formats.day(words.span.first, language)})
+    if words.span.last:
+        found.append(_("until %(day)s") % {"day": formats.day(words.span.last, language)})
+    if words.price is not None:
+        found.append(formats.money(int(words.price.number * formats.MINOR), language))
+    return found
+
+
+async def _earlier(request: web.Request, side: Side) -> Sequence[Any]:
+    """Return the latest postings of the firm, to start from one of them."""
+    calls, parent = caller(request), signed_in(request).organization
+    if side is OFFERS:
+        page = await calls.call(
+            calls.services.registry.ListOffers,
+            registry.ListOffersRequest(parent=parent, page_size=_EARLIER),
         )
-        found = list(answer.capabilities)
+        return list(page.offers)
+    page = await calls.call(
+        calls.services.registry.ListDemands,
+        registry.ListDemandsRequest(parent=parent, page_size=_EARLIER),
+    )
+    return list(page.demands)
+
+
+_EARLIER = 5
+
+
+async def page(request: web.Request, side: Side) -> web.Response:
+    """Show the page that leads to the form of what somebody says in own words."""
+    words = said(request)
+    known = await capabilities(request)
+    found, earlier = await asyncio.gather(find(request, words, 6), _earlier(request, side))
     return await render(
         request,
         "choose.html",
-        target=target,
-        question=question,
-        query=query,
+        side=side,
+        words=words,
+        query=request.query.get("q", "").strip()[: sentence.LONGEST],
+        chips=chips(words, request[LANGUAGE]),
         found=found,
+        earlier=earlier,
         known=known,
         groups=capability_choices(known, request[LANGUAGE]),
     )

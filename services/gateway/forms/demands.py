@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
 from services.gateway.formats import text
-from services.gateway.forms import attributes, partners, quantities
+from services.gateway.forms import attributes, lines, partners, quantities
 from services.gateway.forms.fields import Form
 from services.gateway.languages import translations
 from spareline.market.v1.capability_pb2 import Capability
-from spareline.market.v1.demand_pb2 import Demand, Line, Precedence, Sourcing, Window
+from spareline.market.v1.demand_pb2 import Demand, Line, Sourcing, Window
 
-LINES = 6
+MOST_PARTNERS = 50
 
 
 def places(count: int) -> dict[str, str]:
@@ -23,7 +22,7 @@ def places(count: int) -> dict[str, str]:
         "demand.title": "title",
         "demand.description": "description",
         "demand.budget": "budget",
-        "demand.precedences": "sequence",
+        "demand.precedences": "l1_after",
         "demand.priority_class": "priority",
         "demand.lines": "l0_capability",
     }
@@ -43,11 +42,11 @@ def places(count: int) -> dict[str, str]:
     return found
 
 
-def attribute_places(lines: list[Capability | None]) -> dict[str, str]:
+def attribute_places(capabilities: list[Capability | None]) -> dict[str, str]:
     """Return where complaints about attributes belong."""
     return {
         f"demand.lines[{i}].attributes[{attribute.key}]": f"l{i}_attr_{attribute.key}"
-        for i, capability in enumerate(lines)
+        for i, capability in enumerate(capabilities)
         if capability
         for attribute in capability.attributes
     }
@@ -72,12 +71,6 @@ def line_defaults(index: int, capability: Capability | None, today: date) -> dic
     }
 
 
-def line_count(form: Form) -> int:
-    """Return how many lines the form has, between one and LINES."""
-    raw = form.text("lines")
-    return min(LINES, max(1, int(raw) if raw.isdigit() else 1))
-
-
 def fill(demand: Demand, known: Mapping[str, Capability]) -> Form:
     """Return the form that shows a stored demand."""
     values: dict[str, object] = {
@@ -85,7 +78,6 @@ def fill(demand: Demand, known: Mapping[str, Capability]) -> Form:
         "description": demand.description,
         "lines": str(len(demand.lines)),
         "bundle": "yes" if demand.bundle else "",
-        "sequence": "yes" if demand.precedences else "",
         "budget": quantities.typed_money(demand.budget) if demand.HasField("budget") else "",
         "priority": demand.priority_class,
         "etag": demand.etag,
@@ -110,28 +102,38 @@ def fill(demand: Demand, known: Mapping[str, Capability]) -> Form:
         }
         values |= attributes.fill(dict(line.attributes), p)
         values |= partners.fill(line.reach, line.requirements, p)
-    values |= partners.fill_disclosure(demand.disclosure)
+    values |= lines.fill(demand) | partners.fill_disclosure(demand.disclosure)
     return Form(values)
+
+
+def copy(demand: Demand, known: Mapping[str, Capability], today: date) -> Form:
+    """Return the form of a new demand like a stored one; windows that are over move to now."""
+    form = fill(demand, known)
+    del form.values["etag"]
+    weeks = quantities.upcoming(today, 14)
+    for i in range(len(demand.lines)):
+        form.values[f"l{i}_id"] = ""
+        if form.text(f"l{i}_latest") < weeks[0]:
+            form.values |= {f"l{i}_earliest": weeks[1], f"l{i}_latest": weeks[13]}
+        elif form.text(f"l{i}_earliest") < weeks[0]:
+            form.values[f"l{i}_earliest"] = weeks[0]
+    return form
 
 
 def read(form: Form, known: Mapping[str, Capability], language: str) -> Demand:
     """Return the demand that was typed in; what is wrong is noted in the form."""
     _ = translations(language).gettext
-    count = line_count(form)
-    lines = [_line(form, i, known, language) for i in range(count)]
+    count = lines.count(form)
+    read_lines = [_line(form, i, known, language) for i in range(count)]
     demand = Demand(
         title=form.require("title", _("Give a line that tells what you need.")),
         description=form.text("description"),
-        lines=[line for line in lines if line is not None],
+        lines=[line for line in read_lines if line is not None],
         bundle=count > 1 and form.checked("bundle"),
         priority_class=form.text("priority"),
+        precedences=lines.precedences(form, read_lines),
         disclosure=partners.read_disclosure(form, "demand"),
     )
-    if count > 1 and form.checked("sequence"):
-        ids = [line.id for line in demand.lines]
-        demand.precedences.extend(
-            Precedence(before=before, after=after) for before, after in itertools.pairwise(ids)
-        )
     budget = form.decimal("budget", _("Give an amount in yuan, such as 50000."))
     if budget is not None:
         with partners.whole(form, "budget", language):
@@ -151,14 +153,14 @@ def _line(form: Form, index: int, known: Mapping[str, Capability], language: str
     form.require(f"{p}quantity", _("Say how much you need."))
     form.require(f"{p}limit", _("Say what you would pay at most; nobody else sees it."))
     earliest, latest = form.text(f"{p}earliest"), form.text(f"{p}latest")
-    if not earliest or earliest > latest:
+    if not (quantities.exists(earliest) and quantities.exists(latest)) or earliest > latest:
         form.problems[f"{p}earliest"] = _("The first week must not be after the last.")
     line = Line(
-        id=form.text(f"{p}id") or f"line-{index + 1}",
+        id=form.text(f"{p}id") or _fresh_id(form, index),
         capability=capability.code,
         attributes=attributes.read(form, capability, p, "demand", language),
         window=Window(earliest=earliest, latest=latest),
-        sourcing=Sourcing(max_partners=int(form.decimal(f"{p}partners", number) or 1)),
+        sourcing=Sourcing(max_partners=form.whole(f"{p}partners", number, MOST_PARTNERS) or 1),
     )
     for name, target in (("quantity", "quantity"), ("least", "least_quantity")):
         with partners.whole(form, f"{p}{name}", language):
@@ -174,3 +176,10 @@ def _line(form: Form, index: int, known: Mapping[str, Capability], language: str
     line.reach.CopyFrom(reach)
     line.requirements.CopyFrom(requirements)
     return line
+
+
+def _fresh_id(form: Form, index: int) -> str:
+    """Return an id that no other line has, whichever lines were dropped before."""
+    taken = {form.text(f"l{i}_id") for i in range(lines.count(form))}
+    names = (f"line-{n}" for n in range(index + 1, index + 2 + 2 * lines.MOST, lines.MOST))
+    return next((name for name in names if name not in taken), f"line-{index + 1}")

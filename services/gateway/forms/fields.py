@@ -15,6 +15,10 @@ from multidict import MultiMapping
 
 from services.chassis.errors import DomainError
 
+LARGEST = Decimal(10**12)
+FINEST = 9
+"""Numbers above LARGEST, or with more than FINEST leading zeros behind the point, are mistakes."""
+
 
 @dataclass
 class Form:
@@ -57,10 +61,20 @@ class Form:
             found = Decimal(raw)
         except InvalidOperation:
             found = Decimal("NaN")
-        if not found.is_finite() or found < 0:
+        if not found.is_finite() or not 0 <= found <= LARGEST or found.adjusted() < -FINEST:
             self.problems.setdefault(name, problem)
             return None
         return found
+
+    def whole(self, name: str, problem: str, most: int) -> int:
+        """Return a whole number of at most ``most``; 0 when it is not there, or wrong."""
+        found = self.decimal(name, problem)
+        if found is None:
+            return 0
+        if found != found.to_integral_value() or found > most:
+            self.problems.setdefault(name, problem)
+            return 0
+        return int(found)
 
     def take(self, error: DomainError, names: Mapping[str, str]) -> None:
         """Put what a service found wrong beside the fields; the rest stands above the form.

@@ -14,6 +14,9 @@ from spareline.market.v1.offer_pb2 import Offer, PeriodQuantity
 
 ROWS = 6
 HORIZON_WEEKS = 52
+LONGEST_LEAD = 52
+MOST_ROWS = 60
+MOST_WEEKS = 104
 
 # Where the registry's complaints belong in the form; the longest beginning wins.
 PLACES = {
@@ -84,6 +87,18 @@ def fill(offer: Offer, capability: Capability) -> Form:
     return Form(values)
 
 
+def copy(offer: Offer, capability: Capability, today: date) -> Form:
+    """Return the form of a new offer like a stored one, without the weeks that are over."""
+    now = quantities.period(today)
+    left = Offer()
+    left.CopyFrom(offer)
+    del left.capacity[:]
+    left.capacity.extend(each for each in offer.capacity if each.period >= now)
+    form = fill(left, capability)
+    del form.values["etag"]
+    return form
+
+
 def read(form: Form, capability: Capability, language: str) -> Offer:
     """Return the offer that was typed in; what is wrong is noted in the form."""
     _ = translations(language).gettext
@@ -108,7 +123,7 @@ def read(form: Form, capability: Capability, language: str) -> Offer:
     for name in ("minimum_order", "minimum_run"):
         with partners.whole(form, name, language):
             setattr(offer, name, quantities.ticks(form.decimal(name, number) or Decimal(), unit))
-    offer.lead_time_periods = int(form.decimal("lead_time", number) or 0)
+    offer.lead_time_periods = form.whole("lead_time", number, LONGEST_LEAD)
     offer.capacity.extend(_capacity(form, capability, language))
     return offer
 
@@ -123,7 +138,7 @@ def _capacity(form: Form, capability: Capability, language: str) -> list[PeriodQ
         first, last = form.text(f"from_{i}"), form.text(f"to_{i}") or form.text(f"from_{i}")
         if amount is None:
             continue
-        if not first or first > last:
+        if not (quantities.exists(first) and quantities.exists(last)) or first > last:
             form.problems[f"from_{i}"] = _("The first week must not be after the last.")
             continue
         with partners.whole(form, f"quantity_{i}", language):
@@ -137,7 +152,5 @@ def _capacity(form: Form, capability: Capability, language: str) -> list[PeriodQ
 
 def rows(form: Form) -> int:
     """Return how many rows of weeks the form has room for."""
-    used = [
-        int(name.removeprefix("quantity_")) for name in form.values if name.startswith("quantity_")
-    ]
+    used = [i for i in range(ROWS, MOST_ROWS) if f"quantity_{i}" in form.values]
     return max([ROWS, *(i + 1 for i in used)])

@@ -20,6 +20,7 @@ LEVELS = {
     "never": DisclosureLevel.DISCLOSURE_LEVEL_NEVER,
 }
 _NAMES = {level: name for name, level in LEVELS.items()}
+FURTHEST_KM = 20040  # half the way round the Earth
 GROUPS = ("identity", "price", "quantity")
 
 
@@ -38,8 +39,8 @@ def whole(form: Form, name: str, language: str) -> Iterator[None]:
 def read(form: Form, prefix: str, language: str) -> tuple[Reach, Requirements]:
     """Return where the partner may be, and what is asked of it."""
     _ = translations(language).gettext
-    radius = form.decimal(f"{prefix}radius", _("Give whole kilometres, such as 150."))
-    reach = Reach(regions=form.texts(f"{prefix}regions"), radius_km=int(radius or 0))
+    radius = form.whole(f"{prefix}radius", _("Give whole kilometres, such as 150."), FURTHEST_KM)
+    reach = Reach(regions=form.texts(f"{prefix}regions"), radius_km=radius)
     standards = [
         s.strip() for s in re.split(r"[,，;；\n]", form.text(f"{prefix}standards")) if s.strip()
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -9,6 +10,8 @@ from decimal import Decimal
 
 from services.gateway.formats import MINOR, in_units, monday
 from spareline.market.v1.capability_pb2 import Unit
+
+_WEEK = re.compile(r"20\d{2}-W\d{2}", re.ASCII)
 
 
 class NotWhole(ValueError):  # noqa: N818
@@ -69,6 +72,16 @@ def period(day: date) -> str:
     """Return the ISO week of a day."""
     year, week, _ = day.isocalendar()
     return f"{year}-W{week:02d}"
+
+
+def exists(week: str) -> bool:
+    """Tell whether a text is an ISO week, such as 2026-W48."""
+    if not _WEEK.fullmatch(week):
+        return False
+    try:
+        return period(monday(week)) == week
+    except ValueError:
+        return False
 
 
 def upcoming(today: date, count: int) -> list[str]:

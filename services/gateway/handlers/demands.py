@@ -10,8 +10,8 @@ from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.chassis.errors import DomainError, PermissionDenied, Unauthenticated, Unavailable
-from services.gateway.forms import attributes, choosing, demands, fields, quantities
-from services.gateway.languages import LANGUAGE, gettext
+from services.gateway.forms import attributes, choosing, demands, fields, lines, quantities
+from services.gateway.languages import LANGUAGE
 from services.gateway.market import capabilities
 from services.gateway.people import caller, signed_in
 from services.gateway.render import notify, render
@@ -27,9 +27,14 @@ def _name(request: web.Request) -> str:
 
 
 async def _get(request: web.Request) -> Demand:
+    return await _stored(request, request.match_info["demand"])
+
+
+async def _stored(request: web.Request, demand: str) -> Demand:
     calls = caller(request)
+    name = f"{signed_in(request).organization}/demands/{demand}"
     found: Demand = await calls.call(
-        calls.services.registry.GetDemand, registry.GetDemandRequest(name=_name(request))
+        calls.services.registry.GetDemand, registry.GetDemandRequest(name=name)
     )
     return found
 
@@ -93,9 +98,13 @@ async def new(request: web.Request) -> web.Response:
     signed_in(request)
     known = await capabilities(request)
     code = request.query.get("capability", "")
-    if code not in known:
-        return await choosing.page(request, "/demands/new", gettext(request, "What do you need?"))
-    form = demands.blank(known[code], date.today(), request[LANGUAGE])
+    if copied := request.query.get("copy"):
+        form = demands.copy(await _stored(request, copied), known, date.today())
+    elif code not in known:
+        return await choosing.page(request, choosing.DEMANDS)
+    else:
+        form = demands.blank(known[code], date.today(), request[LANGUAGE])
+        form.values |= choosing.understood(request, known[code], "l0_")
     form.values["request_id"] = str(uuid.uuid4())
     return await _form(request, form)
 
@@ -105,13 +114,13 @@ async def _form(
 ) -> web.Response:
     language = request[LANGUAGE]
     known = await capabilities(request)
-    lines = []
-    for index in range(demands.line_count(form)):
+    shown = []
+    for index in range(lines.count(form)):
         capability = known.get(form.text(f"l{index}_capability"))
         controls = (
             attributes.controls(capability, f"l{index}_", "demand", language) if capability else []
         )
-        lines.append((index, capability, controls))
+        shown.append((index, capability, controls))
     weeks = quantities.upcoming(date.today(), 52)
     if demand is not None:
         used = (w for line in demand.lines for w in (line.window.earliest, line.window.latest))
@@ -121,8 +130,8 @@ async def _form(
         "demand_form.html",
         status=status,
         form=form,
-        lines=lines,
-        most_lines=demands.LINES,
+        lines=shown,
+        most_lines=lines.MOST,
         weeks=weeks,
         demand=demand,
         choices=choosing.capability_choices(known, language),
@@ -132,13 +141,15 @@ async def _form(
 
 async def _reshape(request: web.Request, form: fields.Form, demand: Demand | None) -> web.Response:
     """Show the same form with a line more or less, or with the fields of a new capability."""
-    count = demands.line_count(form)
+    count = lines.count(form)
     action = form.text("action")
-    if action == "add-line" and count < demands.LINES:
+    if action == "add-line" and count < lines.MOST:
         form.values["lines"] = str(count + 1)
         form.values |= demands.line_defaults(count, None, date.today())
-    elif action == "drop-line" and count > 1:
-        form.values["lines"] = str(count - 1)
+    elif action.startswith("drop-line-") and action[10:].isdecimal():
+        lines.drop(form, int(action[10:14]))
+    elif action == "refresh":
+        await choosing.name_lines(request, form)
     return await _form(request, form, demand=demand)
 
 
@@ -170,8 +181,8 @@ async def create(request: web.Request) -> web.StreamResponse:
 
 
 def _take(form: fields.Form, error: DomainError, demand: Demand, known: Any) -> None:
-    lines = [known.get(line.capability) for line in demand.lines]
-    form.take(error, demands.places(len(lines)) | demands.attribute_places(lines))
+    asked = [known.get(line.capability) for line in demand.lines]
+    form.take(error, demands.places(len(asked)) | demands.attribute_places(asked))
 
 
 async def edit(request: web.Request) -> web.Response:

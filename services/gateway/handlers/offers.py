@@ -11,7 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.chassis.errors import DomainError, PermissionDenied, Unauthenticated, Unavailable
 from services.gateway.forms import attributes, choosing, fields, offers, quantities
-from services.gateway.languages import LANGUAGE, gettext
+from services.gateway.languages import LANGUAGE
 from services.gateway.market import capabilities, capability
 from services.gateway.people import caller, signed_in
 from services.gateway.render import notify, render
@@ -95,7 +95,7 @@ async def new(request: web.Request) -> web.Response:
     signed_in(request)
     code = request.query.get("capability", "")
     if not code:
-        return await choosing.page(request, "/offers/new", gettext(request, "What can you spare?"))
+        return await choosing.page(request, choosing.OFFERS)
     known = await capability(request, code)
     if copied := request.query.get("copy"):
         calls = caller(request)
@@ -103,9 +103,10 @@ async def new(request: web.Request) -> web.Response:
             calls.services.registry.GetOffer,
             registry.GetOfferRequest(name=f"{signed_in(request).organization}/offers/{copied}"),
         )
-        form = offers.fill(earlier, known)
+        form = offers.copy(earlier, known, date.today())
     else:
         form = offers.blank(known, date.today(), request[LANGUAGE])
+        form.values |= choosing.understood(request, known)
     form.values["request_id"] = str(uuid.uuid4())
     return await _form(request, form, known)
 
