@@ -12,7 +12,9 @@ from services.chassis.app import App
 from services.chassis.grpc_client import channel
 from services.chassis.grpc_errors import from_rpc_error
 from spareline.matching.v1 import matching_service_pb2_grpc as matching_grpc
+from spareline.registry.v1 import draft_service_pb2_grpc as draft_grpc
 from spareline.registry.v1 import identity_service_pb2_grpc as identity_grpc
+from spareline.registry.v1 import market_data_service_pb2_grpc as market_data_grpc
 from spareline.registry.v1 import registry_service_pb2_grpc as registry_grpc
 
 # A page that takes longer has failed its reader.
@@ -25,6 +27,8 @@ class Services:
     def __init__(self, registry: grpc.aio.Channel, matching: grpc.aio.Channel) -> None:
         self.registry = registry_grpc.RegistryServiceStub(registry)
         self.identity = identity_grpc.IdentityServiceStub(registry)
+        self.drafts = draft_grpc.DraftServiceStub(registry)
+        self.market_data = market_data_grpc.MarketDataServiceStub(registry)
         self.matching = matching_grpc.MatchingServiceStub(matching)
         self._channels = (registry, matching)
 

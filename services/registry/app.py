@@ -11,8 +11,10 @@ from services.chassis.outbox import Relay
 from services.chassis.tokens import TokenVerifier
 from services.registry.domain.passwords import Cost
 from services.registry.domain.taxonomy import load_taxonomy
+from services.registry.grpc_api.draft_servicer import DraftServicer
 from services.registry.grpc_api.identity_servicer import IdentityServicer
 from services.registry.grpc_api.ledger_servicer import LedgerServicer
+from services.registry.grpc_api.market_data_servicer import MarketDataServicer
 from services.registry.grpc_api.registry_servicer import RegistryServicer
 from services.registry.identity_parts import Identity, IdentityOptions, open_identity
 from services.registry.posting_parts import PostingParts, PostingStores
@@ -28,10 +30,14 @@ from services.registry.usecases.sweeping import (
     forever,
 )
 from spareline.registry.v1 import (
+    draft_service_pb2,
+    draft_service_pb2_grpc,
     identity_service_pb2,
     identity_service_pb2_grpc,
     ledger_service_pb2,
     ledger_service_pb2_grpc,
+    market_data_service_pb2,
+    market_data_service_pb2_grpc,
     registry_service_pb2,
     registry_service_pb2_grpc,
 )
@@ -159,6 +165,8 @@ async def _serve(
     registry = registry_service_pb2.DESCRIPTOR.services_by_name["RegistryService"]
     ledger = ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"]
     identities = identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"]
+    drafts = draft_service_pb2.DESCRIPTOR.services_by_name["DraftService"]
+    market_data = market_data_service_pb2.DESCRIPTOR.services_by_name["MarketDataService"]
     return await grpc_server(
         app,
         settings.grpc_host,
@@ -178,6 +186,16 @@ async def _serve(
                 identities,
                 identity_service_pb2_grpc.add_IdentityServiceServicer_to_server,
                 IdentityServicer(identity),
+            ),
+            (
+                drafts,
+                draft_service_pb2_grpc.add_DraftServiceServicer_to_server,
+                DraftServicer(identity.drafts),
+            ),
+            (
+                market_data,
+                market_data_service_pb2_grpc.add_MarketDataServiceServicer_to_server,
+                MarketDataServicer(postings.market_data),
             ),
         ],
         TokenVerifier(identity.tokens.fetch),

@@ -14,6 +14,7 @@ from services.registry.store.accounts import Accounts
 from services.registry.store.api_keys import ApiKeys
 from services.registry.store.audit import AuditLog
 from services.registry.store.credit import CreditAccounts
+from services.registry.store.drafts import Drafts as DraftStore
 from services.registry.store.organizations import Organizations
 from services.registry.store.sessions import Sessions
 from services.registry.usecases.api_keys import Keys
@@ -21,6 +22,7 @@ from services.registry.usecases.attempts import PER_MINUTE, Attempts
 from services.registry.usecases.audit import AuditEntries
 from services.registry.usecases.credit import Credit
 from services.registry.usecases.delegations import Delegations
+from services.registry.usecases.drafts import Drafts
 from services.registry.usecases.erasure import Erasure
 from services.registry.usecases.members import Members
 from services.registry.usecases.neighbours import (
@@ -68,6 +70,7 @@ class Identity:
     erasure: Erasure
     audit_entries: AuditEntries
     credit: Credit
+    drafts: Drafts
     clock: Clock
 
     @property
@@ -109,9 +112,9 @@ async def open_identity(
     ``notify`` wakes the relay after a write with events. Call ``resume`` once, before serving.
     """
     organizations = Organizations(database, notify)
-    accounts, keys = Accounts(database), ApiKeys(database)
+    accounts, keys, drafts = Accounts(database), ApiKeys(database), DraftStore(database)
     sessions, credit_accounts = Sessions(database), CreditAccounts(database)
-    for store in (organizations, accounts, keys, sessions):
+    for store in (organizations, accounts, keys, sessions, drafts):
         await store.ensure_indexes()
     passwords = Passwords(options.password_cost)
     tokens = Tokens(signer, clock)
@@ -140,7 +143,7 @@ async def open_identity(
                     options.service_secrets,
                     clock,
                 ),
-                members=Members(organizations, accounts, sessions, passwords, audit, clock),
+                members=Members(organizations, accounts, sessions, drafts, passwords, audit, clock),
                 keys=Keys(organizations, keys, audit, clock),
                 organization_calls=OrganizationCalls(organizations, audit, relations, clock),
                 delegations=Delegations(organizations, audit, clock),
@@ -150,6 +153,7 @@ async def open_identity(
                     sessions,
                     keys,
                     credit_accounts,
+                    drafts,
                     audit,
                     open_commitments,
                     withdraw_postings,
@@ -157,6 +161,7 @@ async def open_identity(
                 ),
                 audit_entries=AuditEntries(organizations, audit),
                 credit=Credit(organizations, credit_accounts, audit, clock),
+                drafts=Drafts(drafts, clock),
                 clock=clock,
             )
         finally:

@@ -18,6 +18,7 @@ from services.registry.store.api_keys import ApiKeys
 from services.registry.store.audit import AuditLog
 from services.registry.store.changes import Change
 from services.registry.store.credit import CreditAccounts
+from services.registry.store.drafts import Drafts
 from services.registry.store.organizations import (
     ACTIVE,
     ERASED,
@@ -44,6 +45,7 @@ class Erasure:
         sessions: Sessions,
         keys: ApiKeys,
         credit: CreditAccounts,
+        drafts: Drafts,
         audit: AuditLog,
         open_commitments: OpenCommitments,
         withdraw_postings: WithdrawPostings,
@@ -54,6 +56,7 @@ class Erasure:
         self._sessions = sessions
         self._keys = keys
         self._credit = credit
+        self._drafts = drafts
         self._audit = audit
         self._open_commitments = open_commitments
         self._withdraw_postings = withdraw_postings
@@ -117,6 +120,7 @@ class Erasure:
         await self._keys.delete_all(name)
         await self._accounts.delete_all(name)
         await self._credit.delete(name)
+        await self._drafts.delete_all(name)
         await self._audit.delete_all(name)
 
         def decide(document: Document) -> Change | None:

@@ -12,6 +12,7 @@ from services.registry.domain.passwords import Passwords
 from services.registry.store.accounts import Accounts, account_fields, member
 from services.registry.store.audit import AuditLog
 from services.registry.store.changes import Change
+from services.registry.store.drafts import Drafts
 from services.registry.store.organizations import ACTIVE, Organizations
 from services.registry.store.sessions import Sessions
 from services.registry.usecases import pages
@@ -33,6 +34,7 @@ class Members:
         organizations: Organizations,
         accounts: Accounts,
         sessions: Sessions,
+        drafts: Drafts,
         passwords: Passwords,
         audit: AuditLog,
         clock: Clock,
@@ -40,6 +42,7 @@ class Members:
         self._organizations = organizations
         self._accounts = accounts
         self._sessions = sessions
+        self._drafts = drafts
         self._passwords = passwords
         self._audit = audit
         self._clock = clock
@@ -148,6 +151,7 @@ class Members:
             await self._set_owner(parent, request.name, owner=False, answer=replay.answer())
         await self._accounts.delete(request.name)
         await self._sessions.end_all(request.name)
+        await self._drafts.delete_of_member(request.name)
         if not repeated:
             self._note(principal, "delete", request.name)
 

@@ -17,15 +17,19 @@ from spareline.events.v1 import events_pb2
 from spareline.matching.v1 import matching_service_pb2
 from spareline.options.v1 import options_pb2
 from spareline.registry.v1 import (
+    draft_service_pb2,
     identity_service_pb2,
     ledger_service_pb2,
+    market_data_service_pb2,
     registry_service_pb2,
 )
 
 ROOT = Path(__file__).resolve().parents[3]
 SERVICE_FILES = (
+    draft_service_pb2,
     identity_service_pb2,
     ledger_service_pb2,
+    market_data_service_pb2,
     matching_service_pb2,
     registry_service_pb2,
 )

@@ -3,9 +3,11 @@
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
-from spareline.market.v1 import demand_pb2, offer_pb2, organization_pb2
+from spareline.market.v1 import demand_pb2, draft_pb2, offer_pb2, organization_pb2
+from spareline.registry.v1 import draft_service_pb2 as drafts
 from spareline.registry.v1 import identity_service_pb2 as ids
 from spareline.registry.v1 import ledger_service_pb2 as led
+from spareline.registry.v1 import market_data_service_pb2 as data
 from spareline.registry.v1 import registry_service_pb2 as reg
 from tests.e2e.access.case import Case, Make, same
 from tests.e2e.access.cast import A
@@ -77,6 +79,26 @@ IDENTITY = (
     Case("CreateApiKey", same(ids.CreateApiKeyRequest(parent=A)), "FIELD_INVALID"),
     Case("ListApiKeys", same(ids.ListApiKeysRequest(parent=A))),
     Case("DeleteApiKey", same(ids.DeleteApiKeyRequest(name=f"{A}/apiKeys/none")), "NOT_FOUND"),
+)
+
+# Of a member that nobody of the cast is: a draft is refused to colleagues as to everybody else.
+_COLLEAGUE = f"{A}/members/colleague"
+_DRAFT = draft_pb2.Draft(name=f"{_COLLEAGUE}/drafts/none", kind=draft_pb2.Draft.KIND_OFFER)
+_NOT_YOURS = "ORGANIZATION_FORBIDDEN"
+
+DRAFTS = (
+    Case("UpdateDraft", same(drafts.UpdateDraftRequest(draft=_DRAFT)), _NOT_YOURS),
+    Case("GetDraft", same(drafts.GetDraftRequest(name=_DRAFT.name)), _NOT_YOURS),
+    Case("ListDrafts", same(drafts.ListDraftsRequest(parent=_COLLEAGUE)), _NOT_YOURS),
+    Case("DeleteDraft", same(drafts.DeleteDraftRequest(name=_DRAFT.name)), _NOT_YOURS),
+    Case(
+        "BatchGetCapabilitySummaries",
+        same(
+            data.BatchGetCapabilitySummariesRequest(
+                names=["capabilities/production.machining/summary"], region="CN-ZJ"
+            )
+        ),
+    ),
 )
 
 ORGANIZATIONS = (

@@ -12,8 +12,10 @@ from google.protobuf.descriptor import MethodDescriptor
 from spareline.matching.v1 import matching_service_pb2
 from spareline.options.v1 import options_pb2
 from spareline.registry.v1 import (
+    draft_service_pb2,
     identity_service_pb2,
     ledger_service_pb2,
+    market_data_service_pb2,
     registry_service_pb2,
 )
 
@@ -21,6 +23,8 @@ _FILES = (
     identity_service_pb2,
     registry_service_pb2,
     ledger_service_pb2,
+    draft_service_pb2,
+    market_data_service_pb2,
     matching_service_pb2,
     operations_pb2,
 )
