@@ -24,6 +24,8 @@ from protovalidate._gen.buf.validate import validate_pb
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = ("spareline", "buf")
 VALIDATE = "buf/validate/validate.proto"
+# The contracts with their comments: the gateway makes its OpenAPI document from them.
+DESCRIPTORS = "spareline/contracts.binpb"
 
 
 def _shipped_descriptors() -> bytes:
@@ -105,6 +107,14 @@ def generate(out: Path) -> None:
         compile_(
             [f"--grpc_python_out={target}", f"--mypy_grpc_out=quiet:{target}"],
             [name for name in contracts if name.endswith("_service.proto")],
+        )
+        compile_(
+            [
+                f"--descriptor_set_out={target / DESCRIPTORS}",
+                "--include_imports",
+                "--include_source_info",
+            ],
+            contracts,
         )
         for name in GENERATED:
             package = target / name

@@ -27,7 +27,7 @@ _LARGEST_FORM = 4 * 1024 * 1024
 async def reader(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find out who reads, and in which language."""
     request[LANGUAGE] = choose(request)
-    if request.path.startswith(("/static/", "/health/")):
+    if request.path.startswith(("/static/", "/health/", routes.API)):
         return await handler(request)
     person = await people.load(request)
     request[people.PERSON] = person

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from services.chassis.app import App
 from services.chassis.grpc_client import channel
@@ -31,6 +33,27 @@ class Services:
         self.market_data = market_data_grpc.MarketDataServiceStub(registry)
         self.matching = matching_grpc.MatchingServiceStub(matching)
         self._channels = (registry, matching)
+        self._methods: dict[str, Any] = {}
+
+    def method(self, method: MethodDescriptor) -> Any:
+        """Return what calls an RPC by its descriptor: unary, or streaming one way."""
+        service = method.containing_service.full_name
+        path = f"/{service}/{method.name}"
+        if path not in self._methods:
+            registry, matching = self._channels
+            channel = matching if service.startswith("spareline.matching.") else registry
+            shapes = {
+                (False, False): channel.unary_unary,
+                (True, False): channel.stream_unary,
+                (False, True): channel.unary_stream,
+            }
+            shape: Any = shapes[method.client_streaming, method.server_streaming]
+            self._methods[path] = shape(
+                path,
+                request_serializer=GetMessageClass(method.input_type).SerializeToString,
+                response_deserializer=GetMessageClass(method.output_type).FromString,
+            )
+        return self._methods[path]
 
     async def reachable(self) -> None:
         """Raise TimeoutError while one of the services does not answer."""
@@ -52,8 +75,8 @@ class Caller:
         if address:  # sign-ins are limited by where they come from, not by the gateway's address
             self._metadata += (("x-client-address", address),)
 
-    async def call(self, method: Any, request: Message) -> Any:
-        """Call a unary method of one of the stubs.
+    async def call(self, method: Any, request: Message | Iterable[Message]) -> Any:
+        """Call a method of one of the stubs that gives one answer.
 
         Raises DomainError with the reason and the violations that the service gave.
         """
@@ -62,7 +85,7 @@ class Caller:
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
 
-    async def stream(self, method: Any, request: Message) -> AsyncIterator[Any]:
+    async def stream(self, method: Any, request: Message) -> AsyncGenerator[Any, None]:
         """Iterate over the answers of a server stream. Raises DomainError."""
         stream = method(request, metadata=self._metadata)
         try:

@@ -8,8 +8,10 @@ from typing import Literal
 
 from aiohttp import web
 
+from services.gateway.api import calls
 from services.gateway.handlers import (
     account,
+    api,
     demands,
     explanations,
     health,
@@ -39,9 +41,13 @@ class Route:
     name: str = ""
 
 
+API = "/api/v1/"
+
 ROUTES = (
     Route("GET", "/health/live", health.live, "anyone"),
     Route("GET", "/health/ready", health.ready, "anyone"),
+    Route("GET", "/api", api.show, "anyone", "api"),
+    Route("GET", "/api/openapi.json", api.document, "anyone"),
     Route("GET", "/", home.home, "anyone", "home"),
     Route("POST", "/language", account.switch_language, "anyone"),
     Route("GET", "/sign-up", account.sign_up_form, "anyone", "signup"),
@@ -92,4 +98,6 @@ def add(app: web.Application) -> None:
     """Add every route, and the static files, to the application."""
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler, name=route.name or None)
+    # One handler for all: which RPC is meant, and who may call it, stands in the contracts.
+    app.router.add_route("*", API + "{path:.*}", calls.serve)
     app.router.add_static("/static", WEB / "static", append_version=False)

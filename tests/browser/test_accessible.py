@@ -12,7 +12,7 @@ from tests.browser.chromium import Visitor, visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.asyncio(loop_scope="package")]
 
-OPEN_TO_ALL = ("/", "/sign-in", "/sign-up")
+OPEN_TO_ALL = ("/", "/sign-in", "/sign-up", "/api")
 SIGNED_IN = (
     "/",
     "/organization",

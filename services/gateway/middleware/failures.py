@@ -24,7 +24,7 @@ from services.gateway.render import render
 
 _log = logs.get_logger("gateway")
 
-_STATUS: dict[type[DomainError], int] = {
+STATUS: dict[type[DomainError], int] = {
     InvalidArgument: 400,
     Unauthenticated: 401,
     PermissionDenied: 403,
@@ -40,8 +40,8 @@ _STATUS: dict[type[DomainError], int] = {
 def status_of(error: DomainError) -> int:
     """Return the HTTP status of an error's kind."""
     for kind in type(error).__mro__:
-        if kind in _STATUS:
-            return _STATUS[kind]
+        if kind in STATUS:
+            return STATUS[kind]
     return 500
 
 

@@ -17,18 +17,17 @@ PAGE_SECONDS = Histogram(
 async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Time the request. The route is its pattern, so that no name of anybody is kept."""
     start = time.perf_counter()
-    status = 500
+    status, streamed = 500, False
     try:
         response = await handler(request)
         status = response.status
-        if response.prepared:  # an event stream: its length says nothing about speed
-            return response
+        streamed = response.prepared  # an event stream: its length says nothing about speed
     except web.HTTPException as raised:
         status = raised.status
         raise
     finally:
         resource = request.match_info.route.resource
         route = resource.canonical if resource else "none"
-        if not route.endswith("/live") or status >= 400:
+        if not streamed and (not route.endswith("/live") or status >= 400):
             PAGE_SECONDS.labels(route, str(status)).observe(time.perf_counter() - start)
     return response

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from google.api import annotations_pb2
 from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, ServiceDescriptor
 
@@ -44,6 +45,15 @@ PUBLIC = {
     "RegistryService.GetCapability",
     "RegistryService.ListCapabilities",
     "RegistryService.SearchCapabilities",
+}
+# No firm's software needs these over HTTP: the platform's own services call them.
+NOT_OVER_HTTP = {
+    "LedgerService.BatchHold",
+    "LedgerService.BatchCommit",
+    "LedgerService.BatchRelease",
+    "LedgerService.CheckLedger",
+    "LedgerService.StreamClaims",
+    "RegistryService.StreamBook",
 }
 # Repeatable by claim and version, which the caller chooses, in place of a request id.
 REPEATABLE_BY_CLAIM = {
@@ -205,6 +215,40 @@ def test_standard_methods_have_their_shape(method: MethodDescriptor) -> None:
         assert "name" in request
     if method.name.startswith("Create"):
         assert not answer.isdisjoint({"name", "api_key"})
+
+
+@every_method
+def test_firms_reach_it_over_http(method: MethodDescriptor) -> None:
+    options = method.GetOptions()
+    annotated = options.HasExtension(annotations_pb2.http)
+    assert annotated != (short(method) in NOT_OVER_HTTP), (
+        f"{short(method)}: add option (google.api.http), or name it in NOT_OVER_HTTP"
+    )
+    if not annotated:
+        return
+    rule = options.Extensions[annotations_pb2.http]
+    for each in (rule, *rule.additional_bindings):
+        verb = each.WhichOneof("pattern")
+        path = getattr(each, verb)
+        assert path.startswith("/v1/")
+        assert (verb == "get") <= (each.body == ""), f"{path}: a GET has no body (AIP-127)"
+        if re.match(r"(Get|List|Search|Watch|WhoAmI)", method.name):
+            assert verb == "get", path
+        else:
+            assert verb != "get", path
+
+
+def test_no_two_methods_share_an_address() -> None:
+    seen: set[tuple[str, str]] = set()
+    for method in methods():
+        rule = method.GetOptions().Extensions[annotations_pb2.http]
+        for each in (rule, *rule.additional_bindings):
+            verb = each.WhichOneof("pattern")
+            if verb is None:
+                continue
+            address = re.sub(r"\{[^{}=]+=?([^{}]*)\}", r"\1", getattr(each, verb))
+            assert (verb, address) not in seen, f"{short(method)}: {verb} {address} is taken"
+            seen.add((verb, address))
 
 
 def test_events_carry_their_subject() -> None:

@@ -43,6 +43,8 @@ _A_ONLY = Expected(200, 200, ABSENT, ABSENT)
 EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("GET", "/health/live"): _all(200),
     ("GET", "/health/ready"): _all(200),
+    ("GET", "/api"): _all(200),
+    ("GET", "/api/openapi.json"): _all(200),
     ("GET", "/"): _all(200),
     ("POST", "/language"): _all(303),
     ("GET", "/sign-up"): _all(200),

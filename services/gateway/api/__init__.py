@@ -1,0 +1,1 @@
+"""The JSON API: every annotated RPC over HTTP, read from the contracts; no method is named here."""
