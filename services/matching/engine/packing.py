@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ _LEVEL = 1
 # Far above what a round of a million demands and offers would send.
 LARGEST = 8 * 2**30
 _LONGEST_HEAD = 2**20
+_PRICES = tuple(field.name for field in fields(Prices) if field.name != "finished")
 _TERM = ("per_tick", "per_pair", "per_setup", "per_demand", "per_line")
 
 
@@ -74,18 +76,15 @@ def unpack_unit(data: bytes, seconds: float) -> Unit:
 
 def pack_solved(solved: Solved) -> bytes:
     """An answer; the same answer gives the same bytes."""
-    prices = solved.prices
-    arrays: dict[str, Array] = {
-        "slot": prices.slot,
-        "cap": prices.cap,
-        "budget": prices.budget,
-        "quantity": solved.quantity,
-    }
+    arrays: dict[str, Array] = {"quantity": solved.quantity}
+    for name in _PRICES:
+        if (price := getattr(solved.prices, name)) is not None:
+            arrays[name] = price
     if solved.demand_price is not None:
         arrays["demand"] = solved.demand_price
     head = {
         "form": _SOLVED,
-        "finished": prices.finished,
+        "finished": solved.prices.finished,
         "bound": solved.bound,
         "complete": solved.complete,
     }
@@ -100,13 +99,12 @@ def unpack_solved(data: bytes) -> Solved:
     """
     head, arrays = _unpacked(data, _SOLVED)
     try:
-        floats = [arrays[name] for name in ("slot", "cap", "budget")]
-        demand, quantity = arrays.get("demand"), arrays["quantity"]
-        prices = Prices(floats[0], floats[1], floats[2], bool(head["finished"]))
+        quantity, demand = arrays.pop("quantity"), arrays.pop("demand", None)
+        prices = Prices(**arrays, finished=bool(head["finished"]))
         bound, complete = int(head["bound"]), bool(head["complete"])
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableUnit(f"the bytes hold no answer: {error}") from error
-    real = [*floats, *([] if demand is None else [demand])]
+    real = [*arrays.values(), *([] if demand is None else [demand])]
     if any(each.dtype != np.float64 for each in real) or quantity.dtype != np.int64:
         raise UnreadableUnit("the answer's arrays are of another kind")
     return Solved(prices, demand, bound, quantity, complete)

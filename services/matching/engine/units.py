@@ -54,15 +54,15 @@ class Solved:
 
     def fits(self, market: Market) -> bool:
         """Whether the arrays have the part's shape and hold what such arrays may hold."""
+        prices, quantity = self.prices, self.quantity
         shapes = [
-            (self.prices.slot, market.slots),
-            (self.prices.cap, market.caps),
-            (self.prices.budget, market.demands),
+            (prices.slot, market.slots),
+            (prices.cap, market.caps),
+            (prices.budget, market.demands),
         ]
         if self.demand_price is not None:
             shapes.append((self.demand_price, market.demands))
         sound = all(len(a) == n and np.isfinite(a).all() and (a >= 0).all() for a, n in shapes)
-        quantity = self.quantity
         return sound and len(quantity) == market.variables and bool((quantity >= 0).all())
 
 
