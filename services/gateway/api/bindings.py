@@ -14,13 +14,11 @@ from urllib.parse import unquote
 from google.api import annotations_pb2, http_pb2
 from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
 
-from spareline.matching.v1 import matching_service_pb2
-from spareline.registry.v1 import identity_service_pb2, registry_service_pb2
+from services.gateway.api.contracts import service_files
 
 PREFIX = "/api"
 """What stands before the paths of the contracts."""
 
-_FILES = (registry_service_pb2, identity_service_pb2, matching_service_pb2)
 _VARIABLE = re.compile(r"\{([a-z0-9_.]+)(?:=([^{}]+))?\}")
 
 
@@ -85,8 +83,8 @@ class Table:
 
 @cache
 def table() -> Table:
-    """Return the bindings of all services that firms may call."""
-    services = [s for file in _FILES for s in file.DESCRIPTOR.services_by_name.values()]
+    """Return the bindings of all services."""
+    services = [s for file in service_files() for s in file.services_by_name.values()]
     return Table(bindings_of(services))
 
 

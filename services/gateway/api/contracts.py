@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
 
 from google.protobuf import descriptor_pb2
+from google.protobuf.descriptor import FileDescriptor
 
 _MESSAGES, _ENUMS, _SERVICES = 4, 5, 6
+
+
+@cache
+def _stored() -> descriptor_pb2.FileDescriptorSet:
+    stored = resources.files("spareline").joinpath("contracts.binpb").read_bytes()
+    return descriptor_pb2.FileDescriptorSet.FromString(stored)
+
+
+def service_files() -> list[FileDescriptor]:
+    """Return the descriptors of all contracts of ours that declare services."""
+    names = [file.name for file in _stored().file if file.service]
+    modules = [
+        importlib.import_module(name.replace("/", ".").removesuffix(".proto") + "_pb2")
+        for name in names
+        if name.startswith("spareline/")
+    ]
+    return [module.DESCRIPTOR for module in modules]
 
 
 @cache
@@ -17,9 +36,8 @@ def comments() -> Mapping[str, str]:
 
     A value of an enum is named within its enum: `spareline.errors.v1.Reason.REASON_NOT_FOUND`.
     """
-    stored = resources.files("spareline").joinpath("contracts.binpb").read_bytes()
     found: dict[str, str] = {}
-    for file in descriptor_pb2.FileDescriptorSet.FromString(stored).file:
+    for file in _stored().file:
         if not file.name.startswith("spareline/"):
             continue
         names = dict(_declared(file))
