@@ -140,5 +140,6 @@ async def _mongo(data: Path, port: int) -> Server:
         *("--storage-path", str(data / "store")),
         *("--cache-size", "256M"),
         "--sync-on-commit",
+        "--standalone",
     ]
     return Server(command, f"mongodb://127.0.0.1:{port}", port, data / "store.log")

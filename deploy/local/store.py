@@ -26,7 +26,11 @@ def write_config(run: Path) -> None:
 
 
 def command(run: Path, data: Path, port: int) -> tuple[str, ...]:
-    """The command line of the store. Without sync-on-commit a crash loses acknowledged writes."""
+    """The command line of the store. Without sync-on-commit a crash loses acknowledged writes.
+
+    Standalone: as a replica set it would write everything a second time, into an operation log
+    for change streams, which nothing here reads.
+    """
     return (
         executable("secantusd-py"),
         *("--config", str(run / "store.toml")),
@@ -35,6 +39,7 @@ def command(run: Path, data: Path, port: int) -> tuple[str, ...]:
         *("--storage-path", str(data)),
         *("--log-level", "WARNING"),
         "--sync-on-commit",
+        "--standalone",
     )
 
 
