@@ -21,10 +21,11 @@ from spareline.matching.v1 import proposal_pb2
 from spareline.registry.v1 import ledger_service_pb2 as pb
 from spareline.registry.v1 import ledger_service_pb2_grpc
 
-BATCH = 200
+# The more claims go together, the less often a sought-after offer is written.
+BATCH = 500
 # The ledger frees what we forget, but never before we have had every chance to commit it.
 HOLD_BEYOND_LEASE = timedelta(hours=1)
-CALL_SECONDS = 60.0
+CALL_SECONDS = 180.0
 _ATTEMPTS = 4
 
 _log = logs.get_logger("ledger")

@@ -26,7 +26,7 @@ Proposal = proposal_pb2.Proposal
 Round = round_pb2.Round
 
 INPUTS = "inputs"
-_BATCH = 200
+_BATCH = 500
 
 
 class RoundEnd:
