@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.ppe import policy, results
-from benchmarks.ppe.beside import give_way
+from benchmarks.ppe.beside import end, give_way
 from benchmarks.ppe.clearing import ReplayFailed
 from benchmarks.ppe.data import Data, load, sites
 from benchmarks.ppe.decisions import as_frame
@@ -122,7 +122,7 @@ async def _run(console: Console, options: _Options) -> None:
             data = data.until(options.weeks)
         # A fresh process, not a fork: gRPC's threads do not survive a fork.
         pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=give_way)
-        exits.callback(pool.shutdown, wait=False, cancel_futures=True)
+        exits.callback(end, pool)
         published = [pool.submit(run_strategy_on_file, name, options.weeks) for name in STRATEGIES]
         status.update("recovering coordinates from the distances")
         places = await asyncio.to_thread(sites, data.distances)
