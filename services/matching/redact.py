@@ -1,16 +1,20 @@
-"""What a reader sees of a proposal.
+"""What a reader sees of a proposal, and of a round.
 
 A party sees whom it deals with by the identity disclosure of each organization and posting until
 the proposal is confirmed, then by name and contact; of the legs an offering party sees its own.
-Operators see all but the contacts.
+Operators see all but the contacts. Of a round all but operators see what sums up no private price.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Final
 
-from services.matching.domain import counters
+import numpy as np
+from google.protobuf.message import Message
+
+from services.matching.domain import counters, scale
 from services.matching.domain.proposals import AGREED
 from spareline.market.v1 import disclosure_pb2, organization_pb2
-from spareline.matching.v1 import proposal_pb2
+from spareline.matching.v1 import proposal_pb2, round_pb2
 
 Proposal = proposal_pb2.Proposal
 Organizations = Callable[[str], organization_pb2.Organization | None]
@@ -20,6 +24,24 @@ _HIDES = frozenset(
 )
 # Names were given away at confirmation; a cancellation does not take them back.
 _NAMED = AGREED | {Proposal.STATE_CANCELLED}
+
+_SUMS_OF_SIZE: Final = ("pairs", "components")
+_SUMS_OF_PROGRESS: Final = (
+    "best_value",
+    "bound",
+    "has_bound",
+    "components_done",
+    "components_total",
+)
+_SUMS_OF_OUTCOME: Final = (
+    "objective",
+    "terms",
+    "upper_bound",
+    "certified_bound",
+    "gini_permille",
+    "concentration_permille",
+    "blocking_pairs",
+)
 
 
 def hides(level: int) -> bool:
@@ -67,6 +89,29 @@ def legs_seen(proposal: proposal_pb2.Proposal, reader: str) -> list[int]:
     if counters.DEMANDER in own:
         return list(range(len(proposal.legs)))
     return [i for i, leg in enumerate(proposal.legs) if leg.party_index in own]
+
+
+def round_for_member(round_: round_pb2.Round) -> round_pb2.Round:
+    """Return what all but operators see of a round: nothing that sums up private prices.
+
+    Whoever knows all other summands of a sum reads the last one off it; a count of eligible pairs
+    tells how many of one's own offers are within another's limit; and a digest can be tried out
+    against guesses of a whole book. The gap stays, rounded up to a step of the scale.
+    """
+    seen = round_pb2.Round()
+    seen.CopyFrom(round_)
+    seen.ClearField("book_digest")
+    _clear(seen.size, _SUMS_OF_SIZE)
+    _clear(seen.progress, _SUMS_OF_PROGRESS)
+    _clear(seen.outcome, _SUMS_OF_OUTCOME)
+    gap = max(0, seen.outcome.gap_ppm)
+    seen.outcome.gap_ppm = int(scale.up(np.array([gap]))[0])
+    return seen
+
+
+def _clear(message: Message, fields: Iterable[str]) -> None:
+    for field in fields:
+        message.ClearField(field)
 
 
 def _show_contact(

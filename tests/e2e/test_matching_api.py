@@ -68,6 +68,7 @@ async def test_rounds_on_request(market: mm.Market) -> None:
     name = first.name.replace("operations/", "rounds/")
     listed = await buyer.matching.ListRounds(pb.ListRoundsRequest(include_what_if=True))
     assert [each.name for each in listed.rounds] == [name]
+    await sums_are_the_operators_alone(operator, buyer, name)
 
     asked = pb.GetExplanationRequest(subject=f"{buyer.organization}/demands/dear")
     explained = await buyer.matching.GetExplanation(asked)
@@ -98,6 +99,28 @@ async def test_rounds_on_request(market: mm.Market) -> None:
         seller.organization,
         buyer.organization,
     }
+
+
+async def sums_are_the_operators_alone(operator: mm.Actor, buyer: mm.Actor, name: str) -> None:
+    """A member reads no sum of private prices, whichever call it asks."""
+    whole = await operator.matching.GetRound(pb.GetRoundRequest(name=name))
+    outcome, size = whole.outcome, whole.size
+    assert all((outcome.objective, outcome.upper_bound, outcome.terms, size.pairs))
+    assert whole.book_digest
+    waited = await buyer.operations.WaitOperation(
+        operations_pb2.WaitOperationRequest(name=name.replace("rounds/", "operations/")), timeout=60
+    )
+    from_wait = Round()
+    waited.response.Unpack(from_wait)
+    [watched] = [each async for each in buyer.matching.WatchRound(pb.WatchRoundRequest(name=name))]
+    listed = await buyer.matching.ListRounds(pb.ListRoundsRequest())
+    read = await buyer.matching.GetRound(pb.GetRoundRequest(name=name))
+    for seen in (from_wait, watched, listed.rounds[0], read):
+        assert seen.outcome.demands_served == whole.outcome.demands_served == 1
+        hidden = (seen.outcome.objective, seen.outcome.upper_bound, seen.outcome.terms)
+        assert not any((*hidden, seen.size.pairs, seen.progress.best_value, seen.book_digest))
+    assert not (await buyer.matching.GetBook(pb.GetBookRequest())).digest
+    assert (await operator.matching.GetBook(pb.GetBookRequest())).digest
 
 
 async def test_a_cancelled_round_proposes_nothing(market: mm.Market) -> None:

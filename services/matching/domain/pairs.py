@@ -192,10 +192,17 @@ def eligible_near(tables: Tables) -> tuple[Pairs, AnyFunnels, AnyFunnels]:
     # The grid's compiled loops take half a second to load, and only large books need them.
     from services.matching.domain.near import near
 
-    counter = _Counter(tables)
     found = [Pairs.of(c, holding(c)) for c in near(tables, MOST_CANDIDATES)]
-    by_line = LazyFunnels(counter.by_line, counter.want_line)
-    return Pairs.joined(found).sorted(), by_line, LazyFunnels(counter.by_offer, counter.want_offer)
+    return Pairs.joined(found).sorted(), *funnels_when_read(tables)
+
+
+def funnels_when_read(tables: Tables) -> tuple[LazyFunnels, LazyFunnels]:
+    """The funnels of lines and of offers, each counted when it is first read."""
+    counter = _Counter(tables)
+    return (
+        LazyFunnels(counter.by_line, counter.want_line),
+        LazyFunnels(counter.by_offer, counter.want_offer),
+    )
 
 
 def holding(c: Candidates) -> BoolArray:

@@ -22,6 +22,7 @@ def explain(solution: Solution, round_name: str, seed: int, seconds: float) -> l
     what is left, then offers.
     """
     whatif = WhatIf(solution, seed)
+    solution = whatif.solution
     clock = Clock.of(seconds)
     problem = solution.problem
     short = solution.line_ticks < solution.market.line_quantity
@@ -53,7 +54,7 @@ def explain_demand(whatif: WhatIf, demand: int, round_name: str, clock: Clock) -
         ident = problem.tables.lines.messages[line].id
         made.funnels.append(funnel(problem.line_funnels, line, ident))
         if solution.line_ticks[line] < solution.market.line_quantity[line]:
-            made.contests.extend(contests(solution, line))
+            made.contests.extend(contests(whatif.lens, line))
     made.outcome = demand_reason(solution, demand, bool(made.contests))
     made.counterfactuals.extend(demand_changes(whatif, demand, clock))
     return made

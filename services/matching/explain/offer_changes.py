@@ -27,7 +27,7 @@ def offer_changes(whatif: WhatIf, offer: int, clock: Clock) -> list[Counterfactu
     """Confirmed changes of price, minimum order, minimum run and lead time."""
     found = []
     try:
-        for kind in kinds(whatif.solution.problem.tables, offer):
+        for kind in kinds(whatif.lens.of_offer(offer), offer):
             if not _promising(whatif, offer, kind):
                 continue
 

@@ -9,17 +9,15 @@ import numpy as np
 
 from services.matching.domain.problem import Problem
 from services.matching.domain.vocabulary import IntArray
-from services.matching.engine import Certificate, Market, use_of
+from services.matching.engine import Market, use_of
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """A problem with the quantities and prices that a solve gave. Quantities in ticks."""
+    """A problem with the quantities that a solve gave, in ticks."""
 
     problem: Problem
     quantity: IntArray
-    certificate: Certificate
-    optimal: bool
 
     @property
     def market(self) -> Market:
@@ -84,3 +82,16 @@ def value_by_demand(market: Market, quantity: IntArray) -> IntArray:
         np.add.at(value, market.line_demand, np.where(use.lines, term.per_line, 0))
         value += np.where(use.demands, term.per_demand, 0)
     return value
+
+
+def cost_by_demand(market: Market, quantity: IntArray) -> IntArray:
+    """What each demand pays for ``quantity[X]``, transport and setup included, in minor units."""
+    use = use_of(market, quantity)
+    cost = np.zeros(market.demands, dtype=np.int64)
+    once = np.where(use.pair_ticks > 0, market.pair_fixed_cost, 0)
+    pair_demand = market.line_demand[market.pair_line]
+    np.add.at(cost, pair_demand, market.pair_unit_cost * use.pair_ticks + once)
+    setup_demand = np.zeros(market.setups, dtype=np.int64)
+    setup_demand[market.pair_setup] = pair_demand
+    np.add.at(cost, setup_demand, np.where(use.setups, market.setup_cost, 0))
+    return cost

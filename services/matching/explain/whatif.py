@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.matching.domain.arrays import market_of
 from services.matching.domain.eligibility import Candidates, verdicts
 from services.matching.domain.pairs import Pairs, eligible_of
 from services.matching.domain.tables import Tables
 from services.matching.domain.vocabulary import IntArray
 from services.matching.engine import Market, Options, Part, component_of, solve
-from services.matching.explain.neighbourhood import around
+from services.matching.explain.lens import Lens
+from services.matching.explain.neighbourhood import Change, Neighbourhood, Surroundings
 from services.matching.explain.solution import Solution
 
 MOST_SECONDS = 1.0
@@ -62,12 +62,17 @@ class OutOfTimeError(Exception):
     """The clock has run out."""
 
 
-@dataclass
 class WhatIf:
-    """Changes to try against one solution."""
+    """Changes to try against one solution, all others seen through the lens."""
 
-    solution: Solution
-    seed: int
+    def __init__(self, solution: Solution, seed: int) -> None:
+        self.lens = Lens(solution)
+        self.solution = self.lens.solution
+        self._near = Surroundings(self.lens)
+        self._seed = seed
+        whole = self.solution.problem.tables.policy.surplus_permille % 1000 == 0
+        # Weighted values are rounded tick by tick, each way by less than one.
+        self._slack_per_tick = 0 if whole else 2
 
     def demand_served(self, tables: Tables, lines: list[int], demand: int, clock: Clock) -> bool:
         """Whether the demand is served (more than it is) once ``tables`` hold its ``lines``.
@@ -76,15 +81,17 @@ class WhatIf:
             OutOfTimeError: the clock has run out.
         """
         clock.check()
-        pairs = self._pairs_of_lines(tables, lines)
-        part = component_of(self._market(tables, pairs, np.array([demand])), demand)
-        quantity = self._better(part, clock)
+        rows = np.array(sorted(lines), dtype=np.int64)
+        fresh = eligible_of(tables, rows) if lines else _NO_PAIRS
+        near = self._near.around(Change(tables, fresh, rows), np.array([demand]), demand)
+        if self.lens.tangled(near.demands, demand):
+            return False
+        part = component_of(near.market, int(np.searchsorted(near.demands, demand)))
+        quantity = self._better(near, part, clock, demand)
         if quantity is None:
             return False
         before = self.solution.line_ticks[self.solution.problem.lines_of(demand)].sum()
-        own = np.flatnonzero(part.demands == demand)[0]
-        x_line = part.market.pair_line[part.market.x_pair]
-        mine = part.market.line_demand[x_line] == own
+        mine = near.demands[part.demands][part.market.line_demand[_x_line(part.market)]] == demand
         return bool(quantity[mine].sum() > before)
 
     def offer_used(self, tables: Tables, offer: int, clock: Clock) -> bool:
@@ -94,17 +101,21 @@ class WhatIf:
             OutOfTimeError: the clock has run out.
         """
         clock.check()
-        pairs = self._pairs_of_offer(tables, offer)
-        customers = np.unique(tables.lines.demand[pairs.line[pairs.offer == offer]])
-        market = self._market(tables, pairs, customers)
-        waiting = set(customers.tolist())
+        fresh = self._pairs_of_offer(tables, offer)
+        customers = np.unique(tables.lines.demand[fresh.line])
+        if not len(customers):
+            return False
+        near = self._near.around(Change(tables, fresh, _NO_ROWS, offer), customers)
+        if self.lens.tangled(near.demands):
+            return False
+        waiting = set(np.searchsorted(near.demands, customers).tolist())
         while waiting:
-            part = component_of(market, min(waiting))
+            part = component_of(near.market, min(waiting))
             waiting -= set(part.demands.tolist())
-            quantity = self._better(part, clock)
+            quantity = self._better(near, part, clock)
             if quantity is not None:
-                used = part.offers[part.market.pair_offer[part.market.x_pair]] == offer
-                if quantity[used].any():
+                at = part.offers[part.market.pair_offer[part.market.x_pair]]
+                if quantity[near.offers[at] == offer].any():
                     return True
         return False
 
@@ -118,38 +129,34 @@ class WhatIf:
             not np.array_equal(getattr(fresh, name), getattr(before, name)) for name in names
         )
 
-    def _better(self, part: Part, clock: Clock) -> IntArray | None:
+    def _better(
+        self, near: Neighbourhood, part: Part, clock: Clock, own: int = -1
+    ) -> IntArray | None:
         """A part's assignment that beats the round's there, if one is found."""
         clock.check()
-        before = int(self.solution.demand_value[part.demands].sum())
+        demands = near.demands[part.demands]
+        known = self.lens.known.demand_value[demands]
+        before = int(np.where(demands == own, self.solution.demand_value[demands], known).sum())
+        slack = self._slack_per_tick * int(part.market.line_quantity.sum())
         limit = max(0.05, min(MOST_SECONDS, clock.left))
-        options = Options(seed=self.seed, time_limit_seconds=limit, deterministic_limit=WORK)
+        options = Options(seed=self._seed, time_limit_seconds=limit, deterministic_limit=WORK)
         answer = solve(part.market, options)
-        return answer.quantity if answer.objective > before else None
-
-    def _market(self, tables: Tables, pairs: Pairs, demands: IntArray) -> Market:
-        """The arrays of the neighbourhood; of all where shares of the whole are capped."""
-        if tables.policy.concentration_permille:
-            return market_of(tables, pairs)
-        near = around(self.solution, tables, pairs, demands)
-        return market_of(near.tables, near.pairs)
-
-    def _pairs_of_lines(self, tables: Tables, lines: list[int]) -> Pairs:
-        """The round's pairs with those of some lines found anew."""
-        before = self.solution.problem.pairs
-        if not lines:
-            return before
-        kept = before.take(~np.isin(before.line, lines))
-        fresh = eligible_of(tables, np.array(lines, dtype=np.int64))
-        return Pairs.joined([kept, fresh]).sorted()
+        return answer.quantity if answer.objective > before + slack else None
 
     def _pairs_of_offer(self, tables: Tables, offer: int) -> Pairs:
-        """The round's pairs with those of one offer found anew."""
-        before = self.solution.problem.pairs
+        """The pairs of one offer found anew, as far as they may be known."""
         words = tables.words.codes.words
         code = words[int(tables.offers.code[offer])]
         above = [at for at, asked in enumerate(words) if f"{code}.".startswith(f"{asked}.")]
         lines = np.flatnonzero(np.isin(tables.lines.code, above))
-        c = Candidates(tables, np.full(len(lines), offer, dtype=np.int64), lines)
+        c = Candidates(self.lens.asking(tables), np.full(len(lines), offer, dtype=np.int64), lines)
         fresh = Pairs.of(c, np.all(verdicts(c), axis=0))
-        return Pairs.joined([before.take(before.offer != offer), fresh]).sorted()
+        return fresh.take(self.lens.kept(tables, fresh, offer)).sorted()
+
+
+_NO_PAIRS = Pairs.joined([])
+_NO_ROWS = np.zeros(0, dtype=np.int64)
+
+
+def _x_line(market: Market) -> IntArray:
+    return market.pair_line[market.x_pair]

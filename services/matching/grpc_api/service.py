@@ -198,7 +198,7 @@ class MatchingServicer(_Base):  # type: ignore[misc]
 
     async def GetBook(self, _request: pb.GetBookRequest, _context: Context) -> pb.BookSummary:
         """Tell how large the book is."""
-        return await self._reading.book()
+        return await self._reading.book(current())
 
 
 def _accepted(result: Result) -> pb.AcceptResult:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from services.matching.domain import fairness
 from services.matching.domain.assignment import drafts
 from services.matching.domain.problem import Problem
-from services.matching.engine import Market, Status
+from services.matching.engine import Market
 from services.matching.rounds import verify
 from services.matching.rounds.answer import Answer
 from services.matching.rounds.outcome import book_size, outcome_of
@@ -106,7 +106,7 @@ def explanations(inputs: bytes, answer: bytes) -> tuple[bytes, ...]:
 
     given, problem = _problem(inputs)
     found = Answer.from_bytes(answer)
-    solution = Solution(problem, found.quantity, found.certificate, found.status is Status.OPTIMAL)
+    solution = Solution(problem, found.quantity)
     seconds = given.time_limit_seconds * EXPLAIN_SHARE
     seconds = min(EXPLAIN_MOST, max(EXPLAIN_LEAST, seconds))
     made = explain(solution, given.round_name, given.seed, seconds)

@@ -16,6 +16,7 @@ from services.chassis.errors import (
     Violation,
 )
 from services.chassis.mongo import DuplicateKey
+from services.matching import redact
 from services.matching.domain.proposals import stamp
 from services.matching.rounds.runner import RoundRunner
 from services.matching.store.artifacts import Artifacts
@@ -38,6 +39,7 @@ _LOOK_SECONDS = 0.3
 _CANCEL_SECONDS = 8.0
 _MOST_WAITING = 8
 _ATTEMPTS = 12
+_ALL_SEEING = frozenset({"operator", "service"})
 
 
 class RoundDesk:
@@ -110,7 +112,7 @@ class RoundDesk:
 
     async def get(self, name: str, principal: Principal) -> round_pb2.Round:
         """Return a round. Raises NotFound, for a what-if round also to all but operators."""
-        return (await self._require(name, principal)).round
+        return _seen((await self._require(name, principal)).round, principal)
 
     async def list(
         self, request: pb.ListRoundsRequest, principal: Principal
@@ -119,9 +121,11 @@ class RoundDesk:
         bound = paging.bound_to(request)
         token = paging.decode(request.page_token, bound)
         size = request.page_size or _DEFAULT_PAGE
-        what_if = request.include_what_if and principal.role in ("operator", "service")
+        what_if = request.include_what_if and principal.role in _ALL_SEEING
         found = await self._store.page(what_if, str(token.get("before", "")), size + 1)
-        answer = pb.ListRoundsResponse(rounds=[each.round for each in found[:size]])
+        answer = pb.ListRoundsResponse(
+            rounds=[_seen(each.round, principal) for each in found[:size]]
+        )
         if len(found) > size:
             last = found[size - 1].document["order"]
             answer.next_page_token = paging.encode({"before": last}, bound)
@@ -131,7 +135,7 @@ class RoundDesk:
         """Yield the round whenever it has changed, until it has ended."""
         shown = b""
         while not self._stopping.is_set():
-            round_ = (await self._require(name, principal)).round
+            round_ = _seen((await self._require(name, principal)).round, principal)
             body = round_.SerializeToString(deterministic=True)
             if body != shown:
                 shown = body
@@ -144,7 +148,7 @@ class RoundDesk:
         """Return the round once it has ended, or as it is after so many seconds."""
         until = now_ms() + int(seconds * 1000)
         while True:
-            round_ = (await self._require(name, principal)).round
+            round_ = _seen((await self._require(name, principal)).round, principal)
             over = round_.state not in UNDER_WAY or self._stopping.is_set()
             if over or now_ms() >= until:
                 return round_
@@ -189,7 +193,7 @@ class RoundDesk:
         names.parse(_PATTERN, name)
         stored = await self._store.get(name)
         hidden = stored is not None and stored.round.what_if
-        if stored is None or (hidden and principal.role not in ("operator", "service")):
+        if stored is None or (hidden and principal.role not in _ALL_SEEING):
             raise _no_round()
         return stored
 
@@ -217,6 +221,10 @@ class RoundDesk:
             return round_ if known is None else known.round
         clearing.submit(round_.name)
         return round_
+
+
+def _seen(round_: round_pb2.Round, principal: Principal) -> round_pb2.Round:
+    return round_ if principal.role in _ALL_SEEING else redact.round_for_member(round_)
 
 
 def _no_round() -> NotFound:

@@ -85,8 +85,11 @@ function followRound(section) {
       return;
     }
     section.querySelector("[data-round-phase]").textContent = round.phase || "—";
-    section.querySelector("[data-round-best]").textContent = money.format(round.best / 100);
-    section.querySelector("[data-round-bound]").textContent = round.bound === null ? "—" : money.format(round.bound / 100);
+    const best = section.querySelector("[data-round-best]");  // operators see it
+    if (best) {
+      best.textContent = money.format(round.best / 100);
+      section.querySelector("[data-round-bound]").textContent = round.bound === null ? "—" : money.format(round.bound / 100);
+    }
   });
   window.addEventListener("pagehide", () => source.close());
 }
