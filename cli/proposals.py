@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.answering import act, decline_reason
+from cli.answering import accept_all, act, decline_reason
 from cli.client import connected, round_name
 from cli.counter_terms import counter_legs
 from cli.proposal_view import row, show_proposal
@@ -90,22 +90,23 @@ def show(
 @app.command()
 def accept(
     context: typer.Context,
-    name: Name,
+    names: Annotated[
+        list[str], typer.Argument(metavar="PROPOSAL…", help="rounds/…/proposals/…, one or several")
+    ],
     party: Party = "",
     terms_version: Annotated[int, typer.Option(min=0, help="Only if the terms are these.")] = 0,
     counter: Annotated[
         bool, typer.Option("--counter", help="Accept the other side's counter.")
     ] = False,
 ) -> None:
-    """Accept a proposal, or the counter to it."""
+    """Accept proposals, or the counter to one. With several, each stands alone."""
     if counter:
-        call = api.AcceptCounterRequest(name=name, request_id=_fresh())
+        if len(names) > 1:
+            raise typer.BadParameter("counters are accepted one by one: name one proposal")
+        call = api.AcceptCounterRequest(name=names[0], request_id=_fresh())
         perform(act(context.obj, party, "AcceptCounter", call))
     else:
-        request = api.AcceptProposalRequest(
-            name=name, terms_version=terms_version, request_id=_fresh()
-        )
-        perform(act(context.obj, party, "AcceptProposal", request))
+        perform(accept_all(context.obj, party, names, terms_version))
 
 
 @app.command()

@@ -175,7 +175,10 @@ async def test_from_a_template_to_a_confirmed_proposal(
     await buyer.done("proposals", "counter", proposal, "--leg", "0:price=9000", "--note", "less?")
     await workshop.done("proposals", "accept", proposal, "--counter")
     await workshop.done("proposals", "accept", proposal)
-    assert "confirmed" in (await buyer.done("proposals", "accept", proposal)).out
+    several = await buyer("proposals", "accept", f"{proposal}-none", proposal)
+    assert several.code == 1
+    assert "no such proposal" in several.err
+    assert f"{proposal} is confirmed" in several.out
     [confirmed] = (await buyer.done("proposals", "list", "--state", "confirmed", "--json")).json
     assert confirmed["legs"][0]["unit_price"] == "9000"  # type: ignore[index]
     await buyer.done("proposals", "report", proposal, "fulfilled")
