@@ -19,6 +19,7 @@ from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
 from services.matching.engine.oracle import Asked, ask, ask_each
 from services.matching.engine.prices import Prices
+from services.matching.engine.running import earn, new_load, reachable, runs_of
 from services.matching.engine.serving import FloatArray
 
 ROUNDS = 60
@@ -40,12 +41,16 @@ class Ascent:
         self._has_budget = market.budget >= 0
         self._cuts = _even(sorting, market.demands)
         self._slates = [new_slate(self._rows) for _ in range(SHARES)]
+        self._pair, self._runs = sorting.pair, runs_of(market, sorting.rows)
+        self._load = new_load(self._runs)
+        self._wide = np.maximum(1.0, self._rows.pairs["most"] * self._rows.pairs["use"])[:-1]
 
     def prices(self, stopped: Callable[[], bool]) -> Prices:
         """The prices with the lowest bound met in `ROUNDS` rounds, or until ``stopped``."""
         m = self._market
-        tariff = Tariff(np.zeros(m.slots), np.zeros(m.caps), np.zeros(m.demands))
+        tariff = Tariff(np.zeros(m.slots), np.zeros(m.caps), np.zeros(m.demands), self._closed())
         worth_slot, worth_cap = self._typical()
+        worth_pair = self._worth_pair()
         best, lowest, finished = tariff, np.inf, True
         ahead: Asked | None = None
         with ThreadPoolExecutor(self._workers, thread_name_prefix="price") as pool:
@@ -60,6 +65,7 @@ class Ascent:
                     _share(asked.slot - self._room, self._room),
                     _share(asked.cap - self._limit, self._limit),
                     np.where(self._has_budget, _share(asked.budget - self._money, self._money), 0),
+                    np.clip(asked.pair / self._wide, -1.0, 1.0),
                 )
                 ahead = excess if ahead is None else _blend(ahead, excess)
                 step = FIRST_STEP * (LAST_STEP / FIRST_STEP) ** (turn / ROUNDS)
@@ -67,15 +73,19 @@ class Ascent:
                     _moved(tariff.slot, step * worth_slot, ahead.slot),
                     _moved(tariff.cap, step * worth_cap, ahead.cap),
                     _moved(tariff.budget, step, ahead.budget),
+                    tariff.pair + step * worth_pair * ahead.pair,
                 )
-        return Prices(best.slot, best.cap, best.budget, finished)
+        pair = np.empty(m.pairs)
+        pair[self._pair] = best.pair
+        return Prices(best.slot, best.cap, best.budget, finished, pair)
 
     def best_each(self, prices: Prices) -> FloatArray:
         """Per demand the best reduced value that it could reach at these prices."""
         m = self._market
         each = np.zeros(m.demands)
-        asked = Asked(np.zeros(m.slots), np.zeros(m.caps), np.zeros(m.demands))
-        tariff = Tariff(prices.slot, prices.cap, prices.budget)
+        asked = self._nothing()
+        own = np.zeros(m.pairs) if prices.pair is None else prices.pair[self._pair]
+        tariff = Tariff(prices.slot, prices.cap, prices.budget, own)
         ask_each(self._rows, tariff, asked, self._slates[0], self._room, each)
         return each
 
@@ -84,14 +94,40 @@ class Ascent:
         m = self._market
 
         def one(share: int) -> tuple[float, Asked]:
-            own = Asked(np.zeros(m.slots), np.zeros(m.caps), np.zeros(m.demands))
+            own = self._nothing()
             low, high = self._cuts[share], self._cuts[share + 1]
             return ask(self._rows, tariff, own, self._slates[share], self._room, low, high), own
 
         parts = list(pool.map(one, range(SHARES)))
         asked = Asked(*(np.sum([getattr(p[1], name) for p in parts], axis=0) for name in _NAMES))
         bound = sum(value for value, _ in parts) + float(tariff.slot @ self._room)
-        return bound + float(tariff.cap @ self._limit), asked
+        bound += float(tariff.cap @ self._limit)
+        took, each = np.zeros(m.pairs, dtype=np.int64), np.zeros(len(self._runs.need))
+        if len(self._runs.pair):
+            earn(self._runs, tariff.pair, took, self._load, each)
+        taken = np.zeros(m.pairs)
+        taken[self._runs.pair] = (asked.pair - took)[self._runs.pair]
+        return bound + float(each.sum()), asked._replace(pair=taken)
+
+    def _nothing(self) -> Asked:
+        m = self._market
+        return Asked(np.zeros(m.slots), np.zeros(m.caps), np.zeros(m.demands), np.zeros(m.pairs))
+
+    def _worth_pair(self) -> FloatArray:
+        """Per pair the worth of a slot tick there, where its offer has a minimum run."""
+        c, worth = self._rows, np.zeros(self._market.pairs)
+        own = self._runs.pair
+        worth[own] = np.maximum(c.pairs["tick"][own] / c.pairs["use"][own], 0.0)
+        return worth
+
+    def _closed(self) -> FloatArray:
+        """Nothing at first, but what forbids pairs of offers that can't reach their run."""
+        r, price = self._runs, np.zeros(self._market.pairs)
+        if len(r.pair):
+            took = np.zeros(self._market.pairs, dtype=np.int64)
+            lost = np.repeat(~reachable(r, took, self._load), np.diff(r.link0))
+            price[r.pair[lost]] = self._worth_pair()[r.pair[lost]]
+        return price
 
     def _typical(self) -> tuple[FloatArray, FloatArray]:
         """Per slot and cap the mean worth of a tick that could go there: the unit of its steps."""

@@ -4,7 +4,9 @@ For prices ``slot, cap, budget >= 0`` the Lagrangian function of the capacity, c
 budget rows bounds every feasible assignment from above (Geoffrion 1974, *Lagrangean relaxation for
 integer programming*). What is left falls apart by demand, and each demand's best reduced value is
 bounded by `reduced.best_lines`: one-off costs, least uses and limits of partners count there as far
-as a concave bound can tell. Minimum runs and sequences are left out, which can only raise it.
+as a concave bound can tell. Prices per pair of offers with a minimum run make these count
+(`running.py`), and sequences with them (`chaining.py`); without, both are left out, which can only
+raise the bound.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
 from services.matching.engine.reduced import Exact, best_lines, worth_of_pairs
 from services.matching.engine.result import Certificate
+from services.matching.engine.running import earn, new_load, runs_of
 
 DEFAULT_SCALE = 2**16
 # Above this many variables the bound is summed by compiled loops.
@@ -30,10 +33,12 @@ def certify(
     slot_price: npt.NDArray[np.float64],
     cap_price: npt.NDArray[np.float64],
     budget_price: npt.NDArray[np.float64],
+    pair_price: npt.NDArray[np.float64] | None = None,
 ) -> Certificate:
     """Round real prices to integers and compute the bound that those integers prove.
 
-    Any prices are safe: rounding moves the bound, never its validity.
+    Any prices are safe: rounding moves the bound, never its validity. Without prices per pair,
+    minimum runs and sequences do not count.
     """
     of = indices(market)
     # No tick is worth more than the best weights together, so no higher price can help.
@@ -48,16 +53,38 @@ def certify(
     slot = rounded(slot_price, min(most, 2.0**44))
     cap = rounded(cap_price, min(most, 2.0**44))
     budget = np.where(market.budget >= 0, rounded(budget_price, 2.0**20), 0)
-    bound = prove(market, scale, slot, cap, budget)
-    return Certificate(scale, slot, cap, budget, bound)
+    pair: IntArray | None = None
+    if pair_price is not None:
+        clean = np.clip(np.nan_to_num(pair_price), -(2.0**44), 2.0**44)
+        clean[market.min_run[market.pair_offer] == 0] = 0.0
+        pair = np.rint(clean * scale).astype(np.int64)
+        if not _fits_each(market, of, scale, slot, cap, budget, pair):
+            pair = None
+    bound = prove(market, scale, slot, cap, budget, pair)
+    return Certificate(scale, slot, cap, budget, bound, pair_price=pair)
 
 
-def prove(market: Market, scale: int, slot: IntArray, cap: IntArray, budget: IntArray) -> int:
-    """The integer bound that the prices prove: nothing feasible is worth more."""
+def prove(
+    market: Market,
+    scale: int,
+    slot: IntArray,
+    cap: IntArray,
+    budget: IntArray,
+    pair: IntArray | None = None,
+) -> int:
+    """The integer bound that the prices prove: nothing feasible is worth more.
+
+    Raises:
+        OverflowError: there are prices per ``pair``, and int64 does not hold their sums.
+    """
     of = indices(market)
     budget = np.where(market.budget >= 0, budget, 0)
-    if market.variables > LARGEST_ARRAYS and _fits_each(market, of, scale, slot, cap, budget):
-        return _prove_compiled(market, scale, Whole(slot, cap, budget))
+    fits = market.variables > LARGEST_ARRAYS or pair is not None
+    fits = fits and _fits_each(market, of, scale, slot, cap, budget, pair)
+    if pair is not None and not fits:
+        raise OverflowError("pair_price times capacities exceeds int64: use none, or a lower scale")
+    if fits:
+        return _prove_compiled(market, scale, slot, cap, budget, pair)
     kind: type = np.int64 if _fits(market, of, scale, slot, cap, budget) else object
     slots: Exact = slot.astype(kind)
     caps: Exact = cap.astype(kind)
@@ -66,10 +93,25 @@ def prove(market: Market, scale: int, slot: IntArray, cap: IntArray, budget: Int
     return total // scale
 
 
-def _prove_compiled(market: Market, scale: int, prices: Whole) -> int:
+def _prove_compiled(
+    market: Market,
+    scale: int,
+    slot: IntArray,
+    cap: IntArray,
+    budget: IntArray,
+    pair: IntArray | None,
+) -> int:
     """The same in compiled loops: arrays of all pairs and slots sorted anew are too slow there."""
-    total = _dot(prices.slot, market.slot_capacity) + _dot(prices.cap, market.cap_limit)
-    total += demands_bound(compact(market).rows, prices, market.slot_capacity, scale)
+    sorting = compact(market)
+    own = np.zeros(market.pairs, dtype=np.int64) if pair is None else pair[sorting.pair]
+    total = _dot(slot, market.slot_capacity) + _dot(cap, market.cap_limit)
+    if pair is not None and pair.any():
+        runs = runs_of(market, sorting.rows)
+        each = np.zeros(len(runs.need), dtype=np.int64)
+        earn(runs, own, np.zeros(market.pairs, dtype=np.int64), new_load(runs), each)
+        total += sum(each.tolist())
+    prices = Whole(slot, cap, budget, own, int(pair is not None))
+    total += demands_bound(sorting.rows, prices, market.slot_capacity, scale)
     return total // scale
 
 
@@ -83,12 +125,20 @@ def _dot(price: IntArray, amount: IntArray) -> int:
 
 
 def _fits_each(
-    m: Market, of: Indices, scale: int, slot: IntArray, cap: IntArray, budget: IntArray
+    m: Market,
+    of: Indices,
+    scale: int,
+    slot: IntArray,
+    cap: IntArray,
+    budget: IntArray,
+    pair: IntArray | None,
 ) -> bool:
-    """Whether int64 holds the proof's sums over some demands."""
+    """Whether int64 holds the proof's sums over some demands, and what any one offer earns."""
     beta, shared = float(budget.max(initial=0)), float(np.bincount(m.cap_pairs).max(initial=0))
     tick = scale * _most(of.per_tick) + beta * _most(m.pair_unit_cost)
-    tick += float(slot.max(initial=0)) * _most(m.pair_use) + float(cap.max(initial=0)) * shared
+    dearest = 0.0 if pair is None else _most(pair)
+    tick += (float(slot.max(initial=0)) + dearest) * _most(m.pair_use)
+    tick += float(cap.max(initial=0)) * shared
     once = scale * (_most(of.per_pair) + _most(of.per_setup))
     once += beta * (_most(m.pair_fixed_cost) + _most(m.setup_cost))
     demand = scale * _most(of.per_demand) + beta * _most(m.budget)
@@ -96,7 +146,8 @@ def _fits_each(
     pairs = float(np.bincount(of.pair_demand).max(initial=1))
     each = demand + lines * scale * _most(of.per_line) + 2 * pairs * once
     each += tick * lines * _most(m.line_quantity)
-    return max(each * STRETCH, once * _most(of.pair_most)) < 2.0**61
+    offered = np.bincount(m.slot_offer, weights=m.slot_capacity, minlength=1).max()
+    return max(each * STRETCH, once * _most(of.pair_most), dearest * float(offered)) < 2.0**61
 
 
 def _most(values: IntArray) -> float:

@@ -32,6 +32,8 @@ LINE = np.dtype(
         ("partners", "i8"),  # 0 any number
         ("worth", "i8"),
         ("leads", "i8"),  # 1 when other lines wait for its end
+        ("next", "i8"),  # the line that follows it in its chain, -1 none
+        ("head", "i8"),  # 1 when it follows none in its chain
     ]
 )
 PAIR = np.dtype(
@@ -107,6 +109,9 @@ def _compact(market: Market) -> Sorting:
     rules = np.argsort(line_at[m.after_line], kind="stable")
     leads = np.zeros(m.lines, dtype=np.int64)
     leads[line_at[m.before_line]] = 1
+    follows = chains(m)
+    heads = np.ones(m.lines, dtype=np.int64)
+    heads[follows[follows >= 0]] = 0
     capped = np.argsort(pair_at[m.cap_pairs], kind="stable")
     group_most = np.zeros(m.setups, dtype=np.int64)
     np.add.at(group_most, m.pair_setup, of.pair_most)
@@ -134,6 +139,8 @@ def _compact(market: Market) -> Sorting:
             partners=m.line_max_partners[lines],
             worth=of.per_line[lines],
             leads=leads,
+            next=np.where(follows >= 0, line_at[follows], -1)[lines],
+            head=heads[lines],
         ),
         _table(
             PAIR,
@@ -166,6 +173,21 @@ def _compact(market: Market) -> Sorting:
         line_at[m.before_line[rules]],
     )
     return Sorting(rows, lines, pairs, xs)
+
+
+def chains(market: Market) -> IntArray:
+    """``next[L]``: the line that starts after each line, -1 none; where rules branch, the first.
+
+    Of the rules that share the line before or the line after, only the first is kept, so that what
+    is left are chains; to leave a rule out can only raise a bound.
+    """
+    follows = np.full(market.lines, -1, dtype=np.int64)
+    taken: set[int] = set()
+    for before, after in zip(market.before_line.tolist(), market.after_line.tolist(), strict=True):
+        if follows[before] < 0 and after not in taken:
+            follows[before] = after
+            taken.add(after)
+    return follows
 
 
 def _table(kind: np.dtype[Any], count: int, **columns: IntArray) -> Rows:

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from services.matching.engine.chaining import Chain, new_chain
 from services.matching.engine.compact import Compact, Rows
 from services.matching.engine.compiled import inner
+from services.matching.engine.limits import IntArray
 from services.matching.engine.serving import FloatArray
 
 # Of one pair of the line at hand: its best average and where it is first reached, what it is worth
@@ -22,16 +24,18 @@ PLAN = np.dtype(
         ("value", "f8"),
         ("size", "f8"),
         ("usable", "i8"),
+        ("reach", "f8"),  # the most ticks within the periods at hand
     ]
 )
 
 
 class Tariff(NamedTuple):
-    """Real prices: per slot tick, per tick under a cap, per minor unit of a demand's budget."""
+    """Real prices: per slot tick, tick under a cap, minor unit of a budget; and by pair."""
 
     slot: FloatArray
     cap: FloatArray
     budget: FloatArray
+    pair: FloatArray  # [P] of either sign, per slot tick; see running.py
 
 
 class Slate(NamedTuple):
@@ -41,6 +45,8 @@ class Slate(NamedTuple):
     order: FloatArray  # values of a pair's variables, best first
     which: FloatArray  # the variables in that order
     line_takes: FloatArray  # takes of all pairs of the demand at hand
+    span: IntArray  # [lines of a demand, 2] first and last period that each line may use
+    chain: Chain
 
 
 def new_slate(c: Compact) -> Slate:
@@ -48,7 +54,14 @@ def new_slate(c: Compact) -> Slate:
     pairs = int(np.diff(c.lines["pair0"]).max(initial=0)) + 1
     slots = int(np.diff(c.pairs["x0"]).max(initial=0)) + 1
     width = int(np.diff(c.lines["pair0"][c.demands["line0"]]).max(initial=0)) + 1
-    return Slate(np.zeros(pairs, dtype=PLAN), np.zeros(slots), np.zeros(slots), np.zeros(width))
+    return Slate(
+        np.zeros(pairs, dtype=PLAN),
+        np.zeros(slots),
+        np.zeros(slots),
+        np.zeros(width),
+        np.zeros((int(np.diff(c.demands["line0"]).max(initial=0)) + 1, 2), dtype=np.int64),
+        new_chain(c, np.float64),
+    )
 
 
 @inner
@@ -61,13 +74,18 @@ def _once(c: Compact, p: int, beta: float) -> float:
 
 
 @inner
-def ranked(c: Compact, t: Tariff, w: Slate, p: int, beta: float) -> int:
-    """Values of the pair's variables into the slate, best first; their number."""
-    base = c.pairs[p].tick - beta * c.pairs[p].unit
+def ranked(c: Compact, t: Tariff, w: Slate, p: int, beta: float, begin: int, end: int) -> int:
+    """Values of the pair's variables into the slate, best first; their number.
+
+    Only periods from ``begin`` to ``end`` count.
+    """
+    base = c.pairs[p].tick - beta * c.pairs[p].unit - t.pair[p] * c.pairs[p].use
     for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
         base -= t.cap[c.cap[at]]
     count = 0
     for x in range(c.pairs[p].x0, c.pairs[p + 1].x0):
+        if c.xs[x].period < begin or c.xs[x].period > end:
+            continue
         value = base - t.slot[c.xs[x].slot] * c.pairs[p].use
         at = count
         while at > 0 and w.order[at - 1] < value:
@@ -80,7 +98,16 @@ def ranked(c: Compact, t: Tariff, w: Slate, p: int, beta: float) -> int:
 
 @inner
 def plan_pair(
-    c: Compact, t: Tariff, w: Slate, room: FloatArray, p: int, i: int, beta: float, most: float
+    c: Compact,
+    t: Tariff,
+    w: Slate,
+    room: FloatArray,
+    p: int,
+    i: int,
+    beta: float,
+    most: float,
+    begin: int,
+    end: int,
 ) -> None:
     """The least concave function above what the pair adds, into plan ``i``."""
     start = float(c.pairs[p].start)
@@ -89,9 +116,10 @@ def plan_pair(
     w.plans[i].rate = -np.inf
     w.plans[i].alone = -np.inf
     w.plans[i].first = 0.0
+    w.plans[i].reach = 0.0
     if w.plans[i].usable == 0:
         return
-    count = ranked(c, t, w, p, beta)
+    count = ranked(c, t, w, p, beta, begin, end)
     once = _once(c, p, beta)
     got, worth = 0.0, 0.0
     for k in range(count):
@@ -105,7 +133,13 @@ def plan_pair(
         if take > 0.0 and got >= start:
             _point(w, i, got, worth - once)
         if got >= start and value <= 0.0:
+            for other in range(k + 1, count):
+                slot = c.xs[int(w.which[other])].slot
+                got += min(most, np.floor(room[slot] / c.pairs[p].use))
             break
+    w.plans[i].reach = min(got, float(c.pairs[p].most))
+    if got < start:
+        w.plans[i].usable = 0
     w.plans[i].value = w.plans[i].rate
     w.plans[i].size = w.plans[i].first
 
@@ -120,10 +154,19 @@ def _point(w: Slate, i: int, ticks: float, gain: float) -> None:
 
 @inner
 def next_step(
-    c: Compact, t: Tariff, w: Slate, room: FloatArray, p: int, i: int, beta: float, most: float
+    c: Compact,
+    t: Tariff,
+    w: Slate,
+    room: FloatArray,
+    p: int,
+    i: int,
+    beta: float,
+    most: float,
+    begin: int,
+    end: int,
 ) -> None:
     """The next step of a pair after what has been taken of it."""
-    count = ranked(c, t, w, p, beta)
+    count = ranked(c, t, w, p, beta, begin, end)
     got = 0.0
     for k in range(count):
         slot = c.xs[int(w.which[k])].slot

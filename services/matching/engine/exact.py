@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from services.matching.engine.chaining import Chain, arrange, gather, matters, new_chain
 from services.matching.engine.compact import Compact, Rows
 from services.matching.engine.compiled import compiled, inner
 from services.matching.engine.limits import IntArray
 
 NEVER = -(2**62)
+ALWAYS = 2**62
 # Demands whose values are summed in int64 before they go to Python's integers.
 STRETCH = 256
 
@@ -35,11 +37,13 @@ EXACT = np.dtype(
 
 
 class Whole(NamedTuple):
-    """Integer prices over ``scale``, per slot, cap and demand's budget."""
+    """Integer prices over ``scale``, per slot, cap, demand's budget and pair."""
 
     slot: IntArray
     cap: IntArray
     budget: IntArray
+    pair: IntArray  # of either sign, per slot tick; see running.py
+    chained: int  # 1 where sequences count
 
 
 class Bench(NamedTuple):
@@ -48,6 +52,7 @@ class Bench(NamedTuple):
     plans: Rows
     value: IntArray  # of a pair's variables, best first
     room: IntArray
+    chain: Chain
 
 
 def new_bench(c: Compact) -> Bench:
@@ -55,7 +60,7 @@ def new_bench(c: Compact) -> Bench:
     pairs = int(np.diff(c.lines["pair0"]).max(initial=0)) + 1
     slots = int(np.diff(c.pairs["x0"]).max(initial=0)) + 1
     zeros = [np.zeros(slots, dtype=np.int64) for _ in range(2)]
-    return Bench(np.zeros(pairs, dtype=EXACT), zeros[0], zeros[1])
+    return Bench(np.zeros(pairs, dtype=EXACT), zeros[0], zeros[1], new_chain(c, np.int64))
 
 
 def demands_bound(c: Compact, prices: Whole, capacity: IntArray, scale: int) -> int:
@@ -85,13 +90,20 @@ def _demand(c: Compact, t: Whole, w: Bench, capacity: IntArray, scale: int, dema
     beta = t.budget[demand] if row.budget >= 0 else 0
     total, able = 0, 0
     first, last = row.line0, c.demands[demand + 1].line0
+    missing = False
     for line in range(first, last):
-        best = _line(c, t, w, capacity, scale, beta, line)
+        if t.chained == 0 or (c.lines[line].head == 1 and c.lines[line].next < 0):
+            best = _line(c, t, w, capacity, scale, beta, line, -ALWAYS, ALWAYS)
+        elif c.lines[line].head == 1:
+            best = _chain(c, t, w, capacity, scale, beta, line, whole)
+        else:
+            continue
         if best == NEVER:
+            missing = True
             continue
         able += 1
         total += best if whole else max(0, best)
-    if able == 0 or (whole and able < last - first):
+    if able == 0 or (whole and missing):
         return 0
     low, high = c.lines[first].pair0, c.lines[last].pair0
     for p in range(low, high):
@@ -106,17 +118,53 @@ def _demand(c: Compact, t: Whole, w: Bench, capacity: IntArray, scale: int, dema
 
 
 @inner
-def _line(
-    c: Compact, t: Whole, w: Bench, capacity: IntArray, scale: int, beta: int, line: int
+def _chain(
+    c: Compact,
+    t: Whole,
+    w: Bench,
+    capacity: IntArray,
+    scale: int,
+    beta: int,
+    head: int,
+    whole: bool,
 ) -> int:
-    """The best reduced value of the line when served; NEVER when it can't be."""
+    """The best reduced value of lines that run one after another; NEVER when they can't."""
+    h = w.chain
+    lines, cuts = gather(c, h, head)
+    for k in range(lines):
+        for low in range(cuts):
+            for high in range(low + 1, cuts + 1):
+                if matters(h, lines, cuts, k, low, high):
+                    early, late = h.cut[low], h.cut[high - 1]
+                    h.value[k, low, high] = _line(
+                        c, t, w, capacity, scale, beta, h.line[k], early, late
+                    )
+    return int(arrange(h, lines, cuts, whole, NEVER))
+
+
+@inner
+def _line(
+    c: Compact,
+    t: Whole,
+    w: Bench,
+    capacity: IntArray,
+    scale: int,
+    beta: int,
+    line: int,
+    early: int,
+    late: int,
+) -> int:
+    """The best reduced value of the line when served; NEVER when it can't be.
+
+    It runs from period ``early`` to ``late``.
+    """
     low = c.lines[line].pair0
     count = c.lines[line + 1].pair0 - low
     most, least = c.lines[line].most, c.lines[line].least
     limit = c.lines[line].partners
     partners = limit if limit > 0 else count
     for i in range(count):
-        _pair(c, t, w, capacity, scale, beta, low + i, i, most)
+        _pair(c, t, w, capacity, scale, beta, low + i, i, most, early, late)
     reach = 0
     for _ in range(min(partners, count)):
         large = -1
@@ -131,7 +179,7 @@ def _line(
             break
     if reach < least:
         return NEVER
-    total = _fill(c, t, w, capacity, scale, beta, low, count, most, least)
+    total = _fill(c, t, w, capacity, scale, beta, low, count, most, least, early, late)
     if limit > 0:
         total = min(total, _best_alone(w, count, limit))
     return int(total + c.lines[line].worth * scale)
@@ -165,13 +213,17 @@ def _ranked(
     beta: int,
     p: int,
     most: int,
+    early: int,
+    late: int,
 ) -> int:
     """Values and room of the pair's variables, best first; their number."""
-    base = c.pairs[p].tick * scale - beta * c.pairs[p].unit
+    base = c.pairs[p].tick * scale - beta * c.pairs[p].unit - t.pair[p] * c.pairs[p].use
     for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
         base -= t.cap[c.cap[at]]
     count = 0
     for x in range(c.pairs[p].x0, c.pairs[p + 1].x0):
+        if c.xs[x].period < early or c.xs[x].period > late:
+            continue
         slot = c.xs[x].slot
         value = base - t.slot[slot] * c.pairs[p].use
         room = min(most, capacity[slot] // c.pairs[p].use)
@@ -197,20 +249,22 @@ def _pair(
     p: int,
     i: int,
     most: int,
+    early: int,
+    late: int,
 ) -> None:
     """The least concave function above what the pair adds, into plan ``i``."""
     plan = w.plans[i]
     start = c.pairs[p].start
     plan.rate, plan.alone, plan.first, plan.took, plan.counted = NEVER, NEVER, 0, 0, 0
-    plan.most = c.pairs[p].most if c.pairs[p].most >= start else 0
+    plan.most = 0
     plan.size = 0
-    if plan.most == 0:
+    if c.pairs[p].most < start:
         return
     group = c.groups[c.pairs[p].group]
     joint = max(0, -group.worth) * scale + beta * group.cost
     once = joint * c.pairs[p].most // max(1, group.most)
     once += beta * c.pairs[p].fixed - c.pairs[p].once * scale
-    count = _ranked(c, t, w, capacity, scale, beta, p, most)
+    count = _ranked(c, t, w, capacity, scale, beta, p, most, early, late)
     got, worth = 0, 0
     for k in range(count):
         take = min(w.room[k], most - got)
@@ -220,6 +274,10 @@ def _pair(
         worth += w.value[k] * take
         if take > 0 and got >= start:
             _point(w, i, got, worth - once)
+    if got < start:
+        plan.rate, plan.alone = NEVER, NEVER
+        return
+    plan.most = min(got, c.pairs[p].most)
     plan.value, plan.size = plan.rate, plan.first
 
 
@@ -243,6 +301,8 @@ def _fill(
     count: int,
     most: int,
     least: int,
+    early: int,
+    late: int,
 ) -> int:
     """The line filled with the best steps: its least part at any rate, then only what gains."""
     got, total = 0, 0
@@ -261,7 +321,7 @@ def _fill(
         w.plans[best].took += w.plans[best].size
         w.plans[best].size = 0
         if got < most:
-            _step(c, t, w, capacity, scale, beta, low + best, best, most)
+            _step(c, t, w, capacity, scale, beta, low + best, best, most, early, late)
     return int(total)
 
 
@@ -276,9 +336,11 @@ def _step(
     p: int,
     i: int,
     most: int,
+    early: int,
+    late: int,
 ) -> None:
     """The pair's next step after what has been taken of it."""
-    count = _ranked(c, t, w, capacity, scale, beta, p, most)
+    count = _ranked(c, t, w, capacity, scale, beta, p, most, early, late)
     got = 0
     for k in range(count):
         got += min(w.room[k], most - got)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from services.matching.engine.chaining import arrange, gather, matters
 from services.matching.engine.compact import Compact
 from services.matching.engine.compiled import compiled, inner
 from services.matching.engine.concave import Slate, Tariff, next_step, plan_pair, ranked
@@ -22,6 +23,10 @@ class Asked(NamedTuple):
     slot: FloatArray
     cap: FloatArray
     budget: FloatArray
+    pair: FloatArray  # slot ticks
+
+
+ALWAYS = 2**62
 
 
 @compiled
@@ -55,18 +60,23 @@ def ask_each(c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, each: 
 def _demand(c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, demand: int) -> float:
     whole = c.demands[demand].bundle == 1
     beta = t.budget[demand] if c.demands[demand].budget >= 0 else 0.0
-    begin = c.lines[c.demands[demand].line0].pair0
+    head = c.demands[demand].line0
+    begin = c.lines[head].pair0
     total, some = 0.0, False
-    for line in range(c.demands[demand].line0, c.demands[demand + 1].line0):
-        worth = _line(c, t, w, room, line, beta, begin)
+    for line in range(head, c.demands[demand + 1].line0):
+        if c.lines[line].head == 0:
+            continue
+        if c.lines[line].next >= 0:
+            worth = _chain(c, t, w, room, line, head, beta, whole)
+        else:
+            w.span[line - head, 0], w.span[line - head, 1] = -ALWAYS, ALWAYS
+            worth = _line(c, t, w, room, line, beta, begin, -ALWAYS, ALWAYS)
+        some = some or worth != -np.inf
         if worth == -np.inf or (not whole and worth <= 0.0):
             if whole:
                 return 0.0
-            for p in range(c.lines[line].pair0, c.lines[line + 1].pair0):
-                w.line_takes[p - begin] = 0.0
-            some = some or worth != -np.inf
+            _leave(c, w, line, begin)
             continue
-        some = True
         total += worth
     if not some:
         return 0.0
@@ -86,20 +96,77 @@ def _demand(c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, demand:
 
 
 @inner
-def _line(
-    c: Compact, t: Tariff, w: Slate, room: FloatArray, line: int, beta: float, begin: int
+def _leave(c: Compact, w: Slate, line: int, begin: int) -> None:
+    """No pair of the line or of those after it in its chain takes anything."""
+    while line >= 0:
+        for p in range(c.lines[line].pair0, c.lines[line + 1].pair0):
+            w.line_takes[p - begin] = 0.0
+        line = c.lines[line].next
+
+
+@inner
+def _chain(
+    c: Compact,
+    t: Tariff,
+    w: Slate,
+    room: FloatArray,
+    first: int,
+    head: int,
+    beta: float,
+    whole: bool,
 ) -> float:
-    """The best reduced value of a served line, -inf when it can't be; takes into the slate."""
+    """The best reduced value of a chain that is served, -inf when it can't be."""
+    h, begin = w.chain, c.lines[head].pair0
+    lines, cuts = gather(c, h, first)
+    for k in range(lines):
+        for low in range(cuts):
+            for high in range(low + 1, cuts + 1):
+                if matters(h, lines, cuts, k, low, high):
+                    h.value[k, low, high] = _line(
+                        c, t, w, room, h.line[k], beta, begin, h.cut[low], h.cut[high - 1]
+                    )
+    worth = arrange(h, lines, cuts, whole, -np.inf)
+    _leave(c, w, first, begin)
+    if worth == -np.inf:
+        return -np.inf
+    low = 0
+    for k in range(lines):
+        high = h.end[k, low]
+        if high < 0:
+            break
+        line = h.line[k]
+        w.span[line - head, 0], w.span[line - head, 1] = h.cut[low], h.cut[high - 1]
+        _line(c, t, w, room, line, beta, begin, h.cut[low], h.cut[high - 1])
+        low = high
+    return float(worth)
+
+
+@inner
+def _line(
+    c: Compact,
+    t: Tariff,
+    w: Slate,
+    room: FloatArray,
+    line: int,
+    beta: float,
+    begin: int,
+    early: int,
+    late: int,
+) -> float:
+    """The best reduced value of a served line, -inf when it can't be; takes into the slate.
+
+    The line runs from period ``early`` to ``late``.
+    """
     low, high = c.lines[line].pair0, c.lines[line + 1].pair0
     count = high - low
     most, least = float(c.lines[line].most), float(c.lines[line].least)
     for i in range(count):
-        plan_pair(c, t, w, room, low + i, i, beta, most)
+        plan_pair(c, t, w, room, low + i, i, beta, most, early, late)
         w.line_takes[low + i - begin] = 0.0
     limit = c.lines[line].partners
     limit = limit if limit > 0 else count
     if limit < count or c.lines[line].partners > 0:
-        alone, reach = _best_alone(c, w, low, count, limit)
+        alone, reach = _best_alone(w, count, limit)
         if reach < least:
             return -np.inf
         if limit == 1 and least == most:
@@ -116,11 +183,11 @@ def _line(
         reach = 0.0
         for i in range(count):
             if w.plans[i].usable == 1:
-                reach += c.pairs[low + i].most
+                reach += w.plans[i].reach
         if reach < least or count == 0:
             return -np.inf
         alone = np.inf
-    filled = _fill(c, t, w, room, low, count, beta, most, least)
+    filled = _fill(c, t, w, room, low, count, beta, most, least, early, late)
     if filled <= alone:
         for i in range(count):
             w.line_takes[low + i - begin] = w.plans[i].take
@@ -139,7 +206,7 @@ def _line(
 
 
 @inner
-def _best_alone(c: Compact, w: Slate, low: int, count: int, limit: int) -> tuple[float, float]:
+def _best_alone(w: Slate, count: int, limit: int) -> tuple[float, float]:
     """The best pair alone and the next that gain, up to the limit; and the most ticks of so many.
 
     The slate's ``take`` marks what has been counted.
@@ -152,16 +219,14 @@ def _best_alone(c: Compact, w: Slate, low: int, count: int, limit: int) -> tuple
                 continue
             if w.plans[i].take == 0.0 and (best < 0 or w.plans[i].alone > w.plans[best].alone):
                 best = i
-            if w.plans[i].size >= 0.0 and (
-                large < 0 or c.pairs[low + i].most > c.pairs[low + large].most
-            ):
+            if w.plans[i].size >= 0.0 and (large < 0 or w.plans[i].reach > w.plans[large].reach):
                 large = i
         if best < 0:
             break
         if turn == 0 or w.plans[best].alone > 0.0:
             total += w.plans[best].alone
         w.plans[best].take = 1.0
-        reach += c.pairs[low + large].most
+        reach += w.plans[large].reach
         w.plans[large].size = -1.0
     for i in range(count):
         w.plans[i].take = 0.0
@@ -180,6 +245,8 @@ def _fill(
     beta: float,
     most: float,
     least: float,
+    early: int,
+    late: int,
 ) -> float:
     """Fill the line step by step with the best that any pair adds next."""
     got, total = 0.0, 0.0
@@ -198,7 +265,7 @@ def _fill(
         got += take
         w.plans[best].take += take
         if got < most:
-            next_step(c, t, w, room, low + best, best, beta, most)
+            next_step(c, t, w, room, low + best, best, beta, most, early, late)
     return total
 
 
@@ -215,9 +282,12 @@ def _charge(
     ticks: float,
 ) -> None:
     """Count the use of so many ticks of a pair, cheapest slots first."""
-    most = float(c.lines[c.pairs[p].line].most)
-    count = ranked(c, t, w, p, beta)
+    line = c.pairs[p].line
+    most = float(c.lines[line].most)
+    span = w.span[line - c.demands[demand].line0]
+    count = ranked(c, t, w, p, beta, span[0], span[1])
     left = ticks
+    a.pair[p] += ticks * c.pairs[p].use
     for k in range(count):
         slot = c.xs[int(w.which[k])].slot
         take = min(min(most, np.floor(room[slot] / c.pairs[p].use)), left)

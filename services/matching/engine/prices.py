@@ -32,12 +32,16 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """Real prices per slot, cap and demand's budget, none negative; whether GLOP could finish."""
+    """Real prices per slot, cap and demand's budget, none negative; whether it could finish.
+
+    Prices per pair, of either sign, are there where minimum runs and sequences shall count.
+    """
 
     slot: FloatArray
     cap: FloatArray
     budget: FloatArray
     finished: bool
+    pair: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)

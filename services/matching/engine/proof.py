@@ -7,19 +7,36 @@ without numpy's arithmetic, so that an error in `certificate` can't hide here.
 from __future__ import annotations
 
 from services.matching.engine.market import Market
+from services.matching.engine.run_proof import earned
+
+# Later than any period.
+NEVER = 2**62
+Span = tuple[int, int] | None
 
 
 def proven_bound(
-    market: Market, scale: int, slot: list[int], cap: list[int], budget: list[int]
+    market: Market,
+    scale: int,
+    slot: list[int],
+    cap: list[int],
+    budget: list[int],
+    pair: list[int] | None = None,
 ) -> int:
     """Floor of (prices times what they ration + each demand's best reduced value) / scale.
 
-    Prices are integers over ``scale``, none negative; a price on a budget that does not exist
-    counts as zero.
+    Prices are integers over ``scale``, none negative but those per pair; a price on a budget that
+    does not exist counts as zero. With prices per pair, sequences count and offers with a minimum
+    run add what they earn at them.
     """
     total = sum(p * c for p, c in zip(slot, market.slot_capacity.tolist(), strict=True))
     total += sum(p * c for p, c in zip(cap, market.cap_limit.tolist(), strict=True))
     book = _Book(market, scale, slot, cap, budget)
+    if pair is not None:
+        book.count_sequences(market, pair)
+        lines = market.pair_line.tolist()
+        most = [book.most(p, line) for p, line in enumerate(lines)]
+        least = [book.start(p, line) for p, line in enumerate(lines)]
+        total += earned(market, most, least, pair)
     return int(total + sum(book.demand(d) for d in range(len(budget)))) // scale
 
 
@@ -51,6 +68,18 @@ class _Book:
         for c, (first, last) in enumerate(zip(m.cap_start[:-1], m.cap_start[1:], strict=True)):
             for pair in members[first:last]:
                 self.cap_price[pair] += cap[c]
+        self.pair_price = [0] * len(self.unit)
+        self.period = m.slot_period[m.x_slot].tolist()
+        self.follows: dict[int, int] = {}
+        self.leads: dict[int, int] = {}
+
+    def count_sequences(self, m: Market, pair_price: list[int]) -> None:
+        """Take prices per pair, and of the rules on each line the first before and after it."""
+        self.pair_price = pair_price
+        for before, after in zip(m.before_line.tolist(), m.after_line.tolist(), strict=True):
+            if before not in self.follows and after not in self.leads:
+                self.follows[before] = after
+                self.leads[after] = before
 
     def room(self, x: int, line: int) -> int:
         """The most ticks that variable x could carry."""
@@ -69,7 +98,8 @@ class _Book:
             for pair in self.pairs[line]:
                 group = self.group[pair]
                 shared[group] = shared.get(group, 0) + self.most(pair, line)
-        values = [self.line(line, price, shared) for line in self.lines[d]]
+        heads = [line for line in self.lines[d] if line not in self.leads]
+        values = [self.chain(line, price, shared, bool(self.bundle[d])) for line in heads]
         possible = [v for v in values if v is not None]
         if not possible or (self.bundle[d] and len(possible) < len(values)):
             return 0
@@ -78,21 +108,65 @@ class _Book:
         total += sum(v if self.bundle[d] else max(0, v) for v in possible)
         return int(max(0, total))
 
-    def line(self, line: int, price: int, shared: dict[int, int]) -> int | None:
-        """The most a served line could be worth; None when its least part can't be had."""
+    def chain(self, head: int, price: int, shared: dict[int, int], whole: bool) -> int | None:
+        """The most that the line and those after it could be worth; None when it can't be served.
+
+        The best from each line on is kept by the period in which it may begin.
+        """
+        if head not in self.follows:
+            return self.line(head, price, shared)
+        lines = [head]
+        while lines[-1] in self.follows:
+            lines.append(self.follows[lines[-1]])
+        periods = sorted({p for line in lines for p in self.when(line)})
+        after: dict[int, int | None] = dict.fromkeys([*periods, NEVER], 0)
+        for line in reversed(lines):
+            own = sorted(set(self.when(line)))
+            stop = None if whole or line == head else 0
+            best: dict[int, int | None] = {NEVER: stop}
+            for begin in reversed(periods):
+                found = best[min([p for p in periods if p > begin], default=NEVER)]
+                for end in own if begin in own else ():
+                    if end < begin:
+                        continue
+                    worth = self.line(line, price, shared, (begin, end))
+                    rest = after[min([p for p in periods if p > end], default=NEVER)]
+                    if worth is not None and rest is not None:
+                        found = worth + rest if found is None else max(found, worth + rest)
+                best[begin] = found
+            after = best
+        return after[min(periods, default=NEVER)]
+
+    def when(self, line: int) -> list[int]:
+        """The periods in which the line could run, some more than once."""
+        return [self.period[x] for pair in self.pairs[line] for x in self.xs[pair]]
+
+    def start(self, pair: int, line: int) -> int:
+        """The fewest ticks of a feasible use: what the line's other partners can't carry."""
+        pairs = self.pairs[line]
+        largest = max([self.most(other, line) for other in pairs], default=0)
+        partners = min(self.partners[line] or len(pairs), len(pairs))
+        rest = self.least[line] - (partners - 1) * largest
+        return int(max(1, self.order[pair], self.share[line], rest))
+
+    def line(self, line: int, price: int, shared: dict[int, int], span: Span = None) -> int | None:
+        """The most a served line could be worth; None when its least part can't be had.
+
+        It runs within the first and last period of ``span``, or at any time.
+        """
         pairs = self.pairs[line]
         want, least = self.want[line], self.least[line]
         partners = self.partners[line] or max(1, len(pairs))
-        largest = max([self.most(pair, line) for pair in pairs], default=0)
-        rest = least - (min(partners, len(pairs)) - 1) * largest
         steps: list[tuple[int, int]] = []
         alone: list[int] = []
         rooms: list[int] = []
         for pair in pairs:
-            start = max(1, self.order[pair], self.share[line], rest)
-            if start <= self.most(pair, line):
-                rooms.append(self.most(pair, line))
-                own, best = self.pair(pair, line, price, shared, start)
+            start = self.start(pair, line)
+            xs = [x for x in self.xs[pair] if not span or span[0] <= self.period[x] <= span[1]]
+            most = min(want, sum(self.room(x, line) for x in xs))
+            if start <= most:
+                rooms.append(most)
+                own, best = self.pair(pair, line, price, shared, start, xs)
                 steps += own
                 alone.append(best)
         rooms.sort(reverse=True)
@@ -109,9 +183,15 @@ class _Book:
         return total + self.by_line[line] * self.scale
 
     def pair(
-        self, pair: int, line: int, price: int, shared: dict[int, int], start: int
+        self,
+        pair: int,
+        line: int,
+        price: int,
+        shared: dict[int, int],
+        start: int,
+        xs: list[int],
     ) -> tuple[list[tuple[int, int]], int]:
-        """A concave bound on what the pair adds, as (value, ticks) steps, and its best total.
+        """A concave bound on what the pair adds in ``xs``, as (value, ticks) steps; its best total.
 
         It is worth nothing at 0 ticks and counts from ``start`` ticks on, less its one-off costs.
         """
@@ -120,8 +200,9 @@ class _Book:
         once = joint * self.most(pair, line) // max(1, shared[group])
         once += price * self.fixed[pair] - self.once[pair] * self.scale
         tick = self.tick[pair] * self.scale - price * self.unit[pair] - self.cap_price[pair]
-        charge = [self.slot[self.x_slot[x]] * self.use[pair] for x in self.xs[pair]]
-        rooms = [self.room(x, line) for x in self.xs[pair]]
+        tick -= self.pair_price[pair] * self.use[pair]
+        charge = [self.slot[self.x_slot[x]] * self.use[pair] for x in xs]
+        rooms = [self.room(x, line) for x in xs]
         offered = [(tick - paid, room) for paid, room in zip(charge, rooms, strict=True)]
         ranges: list[tuple[int, int, int]] = []
         points: list[tuple[int, int]] = []

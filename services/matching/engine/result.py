@@ -74,7 +74,9 @@ class Certificate:
     ``slot_price[S]`` and ``cap_price[C]`` are objective units per tick, ``budget_price[D]``
     objective units per minor unit of budget; none is negative. Where every demand goes whole to
     one offer, ``demand_price[D]`` in objective units proves a bound of its own by a knapsack per
-    slot, and ``bound`` is the lower of the two.
+    slot, and ``bound`` is the lower of the two. ``pair_price[P]``, objective units per slot tick
+    and of either sign, is zero but for offers with a minimum run; where it is there, minimum runs
+    and sequences count in the bound.
     """
 
     scale: int
@@ -83,6 +85,7 @@ class Certificate:
     budget_price: IntArray
     bound: int
     demand_price: IntArray | None = None
+    pair_price: IntArray | None = None
 
 
 @dataclass(frozen=True, eq=False)

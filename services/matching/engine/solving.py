@@ -189,13 +189,15 @@ def _certified(
 ) -> Certificate:
     """The parts' prices on the whole market, and the bound that they prove there."""
     slot, cap = np.zeros(market.slots), np.zeros(market.caps)
-    budget = np.zeros(market.demands)
+    budget, pair = np.zeros(market.demands), np.zeros(market.pairs)
     shared_slots, shared_caps = np.zeros(market.slots), np.zeros(market.caps)
     for index, part in enumerate(parts):
         prices = solved[index].prices
         slot[part.slots] += prices.slot
         cap[part.caps] += prices.cap
         budget[part.demands] = prices.budget
+        if prices.pair is not None:
+            pair[part.pairs] = prices.pair
         shared_slots[part.slots] += 1
         shared_caps[part.caps] += 1
     # What several parts use can't run out (else it would have joined them): it has no price.
@@ -208,7 +210,8 @@ def _certified(
             for part, whole in zip(parts, wholes, strict=True):
                 demand[part.demands] = whole
             return certify_whole(market, slot, demand)
-        return certify(market, slot, cap, budget)
+        large = any(each.prices.pair is not None for each in solved.values())
+        return certify(market, slot, cap, budget, pair if large else None)
 
 
 def _deterministic_limits(parts: list[Part], options: Options) -> list[float]:

@@ -90,7 +90,7 @@ def _start_large(part: Part, options: Options, board: Board) -> Start:
         large = LargePart(part.market, options.workers)
         prices = large.prices(lambda: board.stopping or time.monotonic() > end)
     with board.step("certify"):
-        bound = certify(part.market, prices.slot, prices.cap, prices.budget).bound
+        bound = certify(part.market, prices.slot, prices.cap, prices.budget, prices.pair).bound
     with board.step("sweep"):
         ended = large.sweep(board.until(options.time_limit_seconds))
     prices = replace(prices, finished=prices.finished and ended)

@@ -63,6 +63,8 @@ class Solved:
         if self.demand_price is not None:
             shapes.append((self.demand_price, market.demands))
         sound = all(len(a) == n and np.isfinite(a).all() and (a >= 0).all() for a, n in shapes)
+        if prices.pair is not None:
+            sound &= len(prices.pair) == market.pairs and bool(np.isfinite(prices.pair).all())
         return sound and len(quantity) == market.variables and bool((quantity >= 0).all())
 
 

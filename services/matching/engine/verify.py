@@ -15,6 +15,7 @@ from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
 from services.matching.engine.proof import proven_bound
 from services.matching.engine.result import Certificate
+from services.matching.engine.run_proof import misplaced
 from services.matching.engine.whole_proof import not_whole, packed_bound
 
 
@@ -249,22 +250,30 @@ def _bound(m: Market, certificate: Certificate) -> tuple[Breach | None, int]:
         why = not_whole(m)
         if why:
             return Breach("certificate", 0, f"demand_price proves nothing here: {why}"), 0
+    if certificate.pair_price is not None:
+        wanted["pair_price"] = len(m.pair_offer)
     for name, size in wanted.items():
         prices: IntArray = getattr(certificate, name)
         if prices.shape != (size,) or prices.dtype.kind not in "iu":
             return Breach("certificate", 0, f"{name} has shape {prices.shape}, not ({size},)"), 0
         below = np.flatnonzero(prices < 0)
-        if len(below):
+        if len(below) and name != "pair_price":
             row = int(below[0])
             return Breach("certificate", row, f"{name}[{row}] is {int(prices[row])}, below 0"), 0
     if certificate.scale < 1:
         return Breach("certificate", 0, f"scale is {certificate.scale}, not positive"), 0
+    pair = None if certificate.pair_price is None else certificate.pair_price.tolist()
+    wrong = -1 if pair is None else misplaced(m, pair)
+    if pair and wrong >= 0:
+        text = f"pair_price[{wrong}] is {pair[wrong]}, its offer has no minimum run: must be 0"
+        return Breach("certificate", wrong, text), 0
     bound = proven_bound(
         m,
         certificate.scale,
         certificate.slot_price.tolist(),
         certificate.cap_price.tolist(),
         certificate.budget_price.tolist(),
+        pair,
     )
     if certificate.demand_price is not None:
         other = packed_bound(m, certificate.scale, certificate.demand_price.tolist())

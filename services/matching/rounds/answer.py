@@ -60,6 +60,7 @@ class Answer:
             "cap_price": _sparse(prices.cap_price),
             "budget_price": _sparse(prices.budget_price),
             "demand_price": None if prices.demand_price is None else _sparse(prices.demand_price),
+            "pair_price": None if prices.pair_price is None else _sparse(prices.pair_price),
             "bound": prices.bound,
             "objective": self.objective,
             "by_term": self.by_term,
@@ -92,6 +93,7 @@ class Answer:
             _dense(plain["budget_price"]),
             plain["bound"],
             None if plain.get("demand_price") is None else _dense(plain["demand_price"]),
+            None if plain.get("pair_price") is None else _dense(plain["pair_price"]),
         )
         return Answer(
             _dense(plain["quantity"]),

@@ -46,7 +46,7 @@ def walked(market: Market, workers: int, units: float = 0.02) -> LargePart:
 def test_what_is_served_keeps_every_rule_and_stays_below_the_optimum(market: Market) -> None:
     part = LargePart(market, 1)
     prices = part.prices(never)
-    proof = certify(market, prices.slot, prices.cap, prices.budget)
+    proof = certify(market, prices.slot, prices.cap, prices.budget, prices.pair)
     best = brute.optimum(market)
     assert best is not None  # nobody served is feasible
     assert proof.bound >= best
@@ -84,11 +84,12 @@ def test_prices_come_near_the_simplex_method() -> None:
     market = drawn(700)
     part = LargePart(market, 1)
     prices = part.prices(never)
-    found = certify(market, prices.slot, prices.cap, prices.budget).bound
+    found = certify(market, prices.slot, prices.cap, prices.budget, prices.pair).bound
     free = certify(market, *(np.zeros(n) for n in (market.slots, market.caps, market.demands)))
     best = relaxation_prices(market, 60.0)
     exact = certify(market, best.slot, best.cap, best.budget).bound
-    assert found <= 1.01 * exact < free.bound
+    # The relaxation knows neither sequences nor, beyond fractions, minimum runs.
+    assert found < 0.97 * exact < free.bound
 
 
 def test_one_and_two_threads_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from services.matching.engine import (
     Options,
     Result,
     proof,
+    run_proof,
     solve,
     verify,
     whole_proof,
@@ -161,6 +162,64 @@ def test_any_prices_prove_a_bound_and_both_counts_agree(market: Market, seed: in
     assert bound >= best
 
 
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(tiny(most=200), st.integers(0, 2**32 - 1))
+def test_prices_per_pair_prove_a_bound_and_both_counts_agree(market: Market, seed: int) -> None:
+    """Minimum runs and sequences count there, whatever other rules are on."""
+    rng = np.random.default_rng(seed)
+    slot, cap = rng.integers(0, 12, market.slots), rng.integers(0, 12, market.caps)
+    budget = rng.integers(0, 3, market.demands)
+    own = market.min_run[market.pair_offer] > 0
+    pair = rng.integers(-15, 30, market.pairs) * rng.integers(0, 2, market.pairs) * own
+    prices = slot.tolist(), cap.tolist(), budget.tolist()
+    bound = prove(market, 3, slot, cap, budget, pair)
+    assert bound == proven_bound(market, 3, *prices, pair.tolist())
+    best = brute.optimum(market)
+    assert best is not None
+    assert bound >= best
+    # Without a price for any pair all that is left are the sequences, which lower it or nothing.
+    free = prove(market, 3, slot, cap, budget, np.zeros_like(pair))
+    assert best <= free <= prove(market, 3, slot, cap, budget)
+    if not len(market.before_line):
+        assert free == prove(market, 3, slot, cap, budget)
+
+
+def test_a_run_out_of_reach_and_lines_in_sequence_lower_the_bound() -> None:
+    run = small(min_run=[9, 0], line_quantity=[4, 4, 4])
+    nothing = np.zeros(4, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(2, dtype=np.int64)
+    forbidden = np.array([9, 0, 9, 0])
+    # Offer 0 can't be opened: line 0 goes to offer 1, line 1 nowhere.
+    assert prove(run, 1, *nothing) == 4 * 6 + 4 * 7 + 4 * 8
+    assert prove(run, 1, *nothing, forbidden) == 4 * 6 + 4 * 8
+    rules = {"before_line": [1], "after_line": [0], "bundle": [1, 0]}
+    # Line 1 runs in period 2 at the earliest, so that offer 1 comes too early for line 0.
+    chained = small(slot_period=[2, 3, 0, 1], **rules)
+    free = np.zeros(4, dtype=np.int64)
+    assert prove(chained, 1, *nothing) == 4 * 6 + 4 * 7 + 4 * 8
+    assert prove(chained, 1, *nothing, free) == 4 * 5 + 4 * 7 + 4 * 8
+
+
+def test_tampered_pair_prices_fail() -> None:
+    market = small(min_run=[6, 0])
+    none = np.zeros(4), np.zeros(0), np.zeros(2)
+    good = certify(market, *none, np.array([3.0, 0.0, -1.0, 0.0]))
+    quantity = np.zeros(market.variables, dtype=np.int64)
+    assert good.pair_price is not None
+    assert verify(market, quantity, good).ok
+    elsewhere = good.pair_price.copy()
+    elsewhere[1] = 1
+    wrong = {
+        "halved": good.pair_price // 2,
+        "one missing": good.pair_price[1:],
+        "at an offer without a run": elsewhere,
+        "real": cast(IntArray, good.pair_price * 1.0),
+    }
+    for what, prices in wrong.items():
+        assert not verify(market, quantity, replace(good, pair_price=prices)).ok, what
+    for bound in (good.bound - 1, good.bound + 1):
+        assert verify(market, quantity, replace(good, bound=bound)).broken == "bound"
+
+
 def test_huge_numbers_are_counted_exactly() -> None:
     market = small(slot_capacity=[2**39] * 4, line_quantity=[2**38] * 3, line_least=[2**37] * 3)
     prices = np.full(4, 2**40), np.zeros(0, dtype=np.int64), np.zeros(2, dtype=np.int64)
@@ -170,8 +229,8 @@ def test_huge_numbers_are_counted_exactly() -> None:
 
 
 def test_the_checker_shares_no_code_with_the_solver() -> None:
-    allowed = {"market", "limits", "result", "proof", "whole_proof"}
-    for module in (inspect.getmodule(verify_function), proof, whole_proof):
+    allowed = {"market", "limits", "result", "proof", "run_proof", "whole_proof"}
+    for module in (inspect.getmodule(verify_function), proof, run_proof, whole_proof):
         assert module is not None
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("services."):
