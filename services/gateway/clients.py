@@ -18,6 +18,7 @@ from spareline.registry.v1 import draft_service_pb2_grpc as draft_grpc
 from spareline.registry.v1 import identity_service_pb2_grpc as identity_grpc
 from spareline.registry.v1 import market_data_service_pb2_grpc as market_data_grpc
 from spareline.registry.v1 import registry_service_pb2_grpc as registry_grpc
+from spareline.registry.v1 import webhook_service_pb2_grpc as webhook_grpc
 
 # A page that takes longer has failed its reader.
 _SECONDS = 15.0
@@ -29,6 +30,7 @@ class Services:
     def __init__(self, registry: grpc.aio.Channel, matching: grpc.aio.Channel) -> None:
         self.registry = registry_grpc.RegistryServiceStub(registry)
         self.identity = identity_grpc.IdentityServiceStub(registry)
+        self.webhooks = webhook_grpc.WebhookServiceStub(registry)
         self.drafts = draft_grpc.DraftServiceStub(registry)
         self.market_data = market_data_grpc.MarketDataServiceStub(registry)
         self.matching = matching_grpc.MatchingServiceStub(matching)

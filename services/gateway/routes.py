@@ -22,6 +22,7 @@ from services.gateway.handlers import (
     policies,
     proposals,
     rounds,
+    webhooks,
 )
 from services.gateway.render import WEB
 
@@ -58,6 +59,18 @@ ROUTES = (
     Route("GET", "/live", live.inbox, "signed-in"),
     Route("GET", "/organization", organization.show, "signed-in", "organization"),
     Route("POST", "/organization", organization.save, "trader"),
+    Route("GET", "/organization/webhooks", webhooks.listing, "signed-in", "webhooks"),
+    Route("POST", "/organization/webhooks", webhooks.create, "trader"),
+    Route("GET", "/organization/webhooks/{webhook}", webhooks.show, "signed-in"),
+    Route("POST", "/organization/webhooks/{webhook}/pause", webhooks.pause, "trader"),
+    Route("POST", "/organization/webhooks/{webhook}/rotate", webhooks.rotate, "trader"),
+    Route("POST", "/organization/webhooks/{webhook}/delete", webhooks.delete, "trader"),
+    Route(
+        "POST",
+        "/organization/webhooks/{webhook}/deliveries/{event}/replay",
+        webhooks.replay,
+        "trader",
+    ),
     Route("GET", "/offers", offers.listing, "signed-in", "offers"),
     Route("GET", "/offers/new", offers.new, "trader"),
     Route("POST", "/offers/new", offers.create, "trader"),

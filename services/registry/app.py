@@ -16,6 +16,7 @@ from services.registry.grpc_api.identity_servicer import IdentityServicer
 from services.registry.grpc_api.ledger_servicer import LedgerServicer
 from services.registry.grpc_api.market_data_servicer import MarketDataServicer
 from services.registry.grpc_api.registry_servicer import RegistryServicer
+from services.registry.grpc_api.webhook_servicer import WebhookServicer
 from services.registry.identity_parts import Identity, IdentityOptions, open_identity
 from services.registry.posting_parts import PostingParts, PostingStores
 from services.registry.settings import RegistrySettings
@@ -29,6 +30,8 @@ from services.registry.usecases.sweeping import (
     ExpirySweeper,
     forever,
 )
+from services.registry.usecases.webhooks import WebhookDesk
+from services.registry.webhook_parts import open_webhooks
 from spareline.registry.v1 import (
     draft_service_pb2,
     draft_service_pb2_grpc,
@@ -40,6 +43,8 @@ from spareline.registry.v1 import (
     market_data_service_pb2_grpc,
     registry_service_pb2,
     registry_service_pb2_grpc,
+    webhook_service_pb2,
+    webhook_service_pb2_grpc,
 )
 
 
@@ -116,7 +121,8 @@ async def build(
     app.spawn("relay", relay.run())
     _follow(app, bus, identity, postings)
     _sweep(app, settings, identity, postings)
-    port = await _serve(app, settings, identity, postings, database, bus)
+    webhooks = open_webhooks(app, bus, identity, key, settings)
+    port = await _serve(app, settings, identity, postings, webhooks, database, bus)
     return Registry(port, identity, postings, relay)
 
 
@@ -154,6 +160,7 @@ async def _serve(
     settings: RegistrySettings,
     identity: Identity,
     postings: PostingParts,
+    webhooks: WebhookDesk,
     database: Database,
     bus: Bus,
 ) -> int:
@@ -166,6 +173,7 @@ async def _serve(
     ledger = ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"]
     identities = identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"]
     drafts = draft_service_pb2.DESCRIPTOR.services_by_name["DraftService"]
+    hooks = webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"]
     market_data = market_data_service_pb2.DESCRIPTOR.services_by_name["MarketDataService"]
     return await grpc_server(
         app,
@@ -196,6 +204,11 @@ async def _serve(
                 market_data,
                 market_data_service_pb2_grpc.add_MarketDataServiceServicer_to_server,
                 MarketDataServicer(postings.market_data),
+            ),
+            (
+                hooks,
+                webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server,
+                WebhookServicer(webhooks),
             ),
         ],
         TokenVerifier(identity.tokens.fetch),

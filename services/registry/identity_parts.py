@@ -17,6 +17,7 @@ from services.registry.store.credit import CreditAccounts
 from services.registry.store.drafts import Drafts as DraftStore
 from services.registry.store.organizations import Organizations
 from services.registry.store.sessions import Sessions
+from services.registry.store.webhooks import Webhooks
 from services.registry.usecases.api_keys import Keys
 from services.registry.usecases.attempts import PER_MINUTE, Attempts
 from services.registry.usecases.audit import AuditEntries
@@ -71,6 +72,7 @@ class Identity:
     audit_entries: AuditEntries
     credit: Credit
     drafts: Drafts
+    webhooks: Webhooks
     clock: Clock
 
     @property
@@ -114,7 +116,8 @@ async def open_identity(
     organizations = Organizations(database, notify)
     accounts, keys, drafts = Accounts(database), ApiKeys(database), DraftStore(database)
     sessions, credit_accounts = Sessions(database), CreditAccounts(database)
-    for store in (organizations, accounts, keys, sessions, drafts):
+    webhooks = Webhooks(database)
+    for store in (organizations, accounts, keys, sessions, drafts, webhooks):
         await store.ensure_indexes()
     passwords = Passwords(options.password_cost)
     tokens = Tokens(signer, clock)
@@ -154,6 +157,7 @@ async def open_identity(
                     keys,
                     credit_accounts,
                     drafts,
+                    webhooks,
                     audit,
                     open_commitments,
                     withdraw_postings,
@@ -162,6 +166,7 @@ async def open_identity(
                 audit_entries=AuditEntries(organizations, audit),
                 credit=Credit(organizations, credit_accounts, audit, clock),
                 drafts=Drafts(drafts, clock),
+                webhooks=webhooks,
                 clock=clock,
             )
         finally:

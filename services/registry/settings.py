@@ -22,6 +22,10 @@ class RegistrySettings(ChassisSettings):
     operator_password: SecretStr = SecretStr("")
     taxonomy_dir: Path = TAXONOMY_DIRECTORY
     expire_after_days: int = Field(default=7, ge=0, le=3650, description="0: never")
+    webhook_private_targets: bool = Field(
+        default=False, description="webhooks may point into private networks, and to plain http"
+    )
+    webhook_days: int = Field(default=3, ge=1, le=30, description="so long a delivery is tried")
 
     @field_validator("service_secrets")
     @classmethod

@@ -16,6 +16,7 @@ OPEN_TO_ALL = ("/", "/sign-in", "/sign-up", "/api")
 SIGNED_IN = (
     "/",
     "/organization",
+    "/organization/webhooks",
     "/offers",
     "/offers/new?q=milling",
     "/offers/new?capability=production.machining.milling.5-axis",

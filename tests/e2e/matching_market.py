@@ -141,6 +141,7 @@ class Market:
             service_secrets=f"matching={SECRET}",  # type: ignore[arg-type]
             operator_email=OPERATOR[0],
             operator_password=OPERATOR[1],  # type: ignore[arg-type]
+            webhook_private_targets=True,
             drain_seconds=0.2,
         )
         stack = contextlib.AsyncExitStack()

@@ -142,6 +142,8 @@ def _aimed(running: Scene, path: str) -> str:
         .replace("{posting}", "private-need")
         .replace("{offer}", "spare" if withdrawn else "private-cell")
         .replace("{demand}", "test")
+        .replace("{webhook}", "none")
+        .replace("{event}", "none")
         .replace("{round}", round_)
         .replace("{proposal}", proposal)
     )

@@ -25,6 +25,7 @@ from spareline.registry.v1 import (
     identity_service_pb2,
     ledger_service_pb2,
     registry_service_pb2,
+    webhook_service_pb2,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,7 @@ SERVICES = (
     registry_service_pb2,
     ledger_service_pb2,
     matching_service_pb2,
+    webhook_service_pb2,
     operations_pb2,
 )
 

@@ -28,6 +28,7 @@ from services.registry.store.organizations import (
     record,
 )
 from services.registry.store.sessions import Sessions
+from services.registry.store.webhooks import Webhooks
 from services.registry.usecases.authority import require_owner_of
 from services.registry.usecases.neighbours import OpenCommitments, WithdrawPostings
 from services.registry.usecases.replay import Replay
@@ -46,6 +47,7 @@ class Erasure:
         keys: ApiKeys,
         credit: CreditAccounts,
         drafts: Drafts,
+        webhooks: Webhooks,
         audit: AuditLog,
         open_commitments: OpenCommitments,
         withdraw_postings: WithdrawPostings,
@@ -57,6 +59,7 @@ class Erasure:
         self._keys = keys
         self._credit = credit
         self._drafts = drafts
+        self._webhooks = webhooks
         self._audit = audit
         self._open_commitments = open_commitments
         self._withdraw_postings = withdraw_postings
@@ -120,6 +123,7 @@ class Erasure:
         await self._keys.delete_all(name)
         await self._accounts.delete_all(name)
         await self._credit.delete(name)
+        await self._webhooks.delete_all(name)
         await self._drafts.delete_all(name)
         await self._audit.delete_all(name)
 

@@ -23,6 +23,7 @@ from spareline.registry.v1 import (
     ledger_service_pb2,
     market_data_service_pb2,
     registry_service_pb2,
+    webhook_service_pb2,
 )
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -33,6 +34,7 @@ SERVICE_FILES = (
     market_data_service_pb2,
     matching_service_pb2,
     registry_service_pb2,
+    webhook_service_pb2,
 )
 ROLES = {"owner", "trader", "viewer", "operator", "service"}
 

@@ -37,6 +37,8 @@ _COUNTER = {"price_0": "55"}
 _SENT = {"action": "post"}  # without it the form only grows or shrinks
 
 _OWN = Expected(200, 200, 200, 200)
+# The owners' alone; the one aimed at is not there.
+_WEBHOOK = Expected(ABSENT, FORBIDDEN, ABSENT, FORBIDDEN)
 # A's, and to everyone else as if it were not there.
 _A_ONLY = Expected(200, 200, ABSENT, ABSENT)
 
@@ -53,6 +55,13 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("POST", "/sign-in"): _all(400),
     ("GET", "/live"): _OWN,
     ("GET", "/organization"): _OWN,
+    ("GET", "/organization/webhooks"): Expected(200, FORBIDDEN, 200, FORBIDDEN),
+    ("POST", "/organization/webhooks"): Expected(400, FORBIDDEN, 400, FORBIDDEN),
+    ("GET", "/organization/webhooks/{webhook}"): _WEBHOOK,
+    ("POST", "/organization/webhooks/{webhook}/pause"): _WEBHOOK,
+    ("POST", "/organization/webhooks/{webhook}/rotate"): _WEBHOOK,
+    ("POST", "/organization/webhooks/{webhook}/deliveries/{event}/replay"): _WEBHOOK,
+    ("POST", "/organization/webhooks/{webhook}/delete"): Expected(303, FORBIDDEN, 303, FORBIDDEN),
     ("GET", "/offers"): _OWN,
     ("GET", "/offers/new"): _OWN,
     ("POST", "/offers/new"): Expected(ABSENT, ABSENT, ABSENT, ABSENT),  # of no capability

@@ -17,6 +17,7 @@ from spareline.registry.v1 import (
     ledger_service_pb2,
     market_data_service_pb2,
     registry_service_pb2,
+    webhook_service_pb2,
 )
 
 _FILES = (
@@ -25,6 +26,7 @@ _FILES = (
     ledger_service_pb2,
     draft_service_pb2,
     market_data_service_pb2,
+    webhook_service_pb2,
     matching_service_pb2,
     operations_pb2,
 )
