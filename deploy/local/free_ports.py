@@ -17,6 +17,7 @@ _PORTS = (
     "registry_metrics_port",
     "matching_metrics_port",
     "gateway_metrics_port",
+    "worker_metrics_port",
 )
 
 

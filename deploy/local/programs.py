@@ -38,7 +38,7 @@ def servers(settings: StackSettings, layout: Layout) -> list[Program]:
 
 
 def services(settings: StackSettings, secrets: Credentials) -> list[Program]:
-    """Registry, matching and gateway, in the order in which they start."""
+    """Registry, matching, gateway and matching's workers, in the order in which they start."""
     shared = {
         "SPARELINE_LOG_LEVEL": settings.log_level,
         "SPARELINE_DRAIN_SECONDS": str(settings.drain_seconds),
@@ -76,7 +76,7 @@ def services(settings: StackSettings, secrets: Credentials) -> list[Program]:
             "SPARELINE_SECURE_COOKIES": "0",
         },
     }
-    return [
+    known = [
         Program(
             name,
             (sys.executable, "-m", f"services.{name}"),
@@ -89,6 +89,29 @@ def services(settings: StackSettings, secrets: Credentials) -> list[Program]:
         )
         for name, environment in own.items()
     ]
+    return known + [
+        Program(
+            name,
+            (sys.executable, "-m", "services.matching", "--worker"),
+            {
+                **shared,
+                "SPARELINE_NATS_URL": nats_url(settings),
+                "SPARELINE_METRICS_PORT": str(worker_port(settings, name)),
+            },
+            stop_seconds=settings.drain_seconds + 5.0,
+        )
+        for name in workers(settings)
+    ]
+
+
+def workers(settings: StackSettings) -> list[str]:
+    """The names of matching's workers, which only solve parts of rounds."""
+    return [f"worker-{number}" for number in range(1, settings.matching_workers + 1)]
+
+
+def worker_port(settings: StackSettings, name: str) -> int:
+    """The port of a worker's metrics."""
+    return settings.port("worker_metrics_port") + int(name.rpartition("-")[2]) - 1
 
 
 def endpoints(settings: StackSettings, services: Collection[str]) -> list[Endpoint]:
@@ -105,6 +128,11 @@ def endpoints(settings: StackSettings, services: Collection[str]) -> list[Endpoi
         inner.append(("gateway", "gateway_metrics_port"))
     found = [
         Endpoint(program, setting, LOOPBACK, settings.port(setting)) for program, setting in inner
+    ]
+    found += [
+        Endpoint(name, "worker_metrics_port", LOOPBACK, worker_port(settings, name))
+        for name in workers(settings)
+        if name in services
     ]
     if "gateway" in services:
         host, port = settings.gateway_host, settings.gateway_port

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -20,6 +21,7 @@ from deploy.local.supervision import ProgramState
 
 Probe = Callable[[], Awaitable[object]]
 
+_READY: Final = re.compile(r"^spareline_ready\{[^}]*\} 1\.0$", re.MULTILINE)
 _POLL_SECONDS: Final = 0.1
 # A program that ended this often before it was ready will not become ready by itself.
 _DEATHS: Final = 3
@@ -49,6 +51,20 @@ async def http_ready(url: str) -> None:
     limit = aiohttp.ClientTimeout(total=3.0)
     async with aiohttp.ClientSession(timeout=limit) as session, session.get(url) as response:
         response.raise_for_status()
+
+
+async def metrics_ready(url: str) -> None:
+    """Return when the metrics at `url` say that the process is ready.
+
+    Raises:
+        aiohttp.ClientError: nobody answers, or with another status.
+        ValueError: it answers, but is not ready.
+    """
+    limit = aiohttp.ClientTimeout(total=3.0)
+    async with aiohttp.ClientSession(timeout=limit) as session, session.get(url) as response:
+        response.raise_for_status()
+        if not _READY.search(await response.text()):
+            raise ValueError("it answers, but says that it is not ready")
 
 
 async def wait(

@@ -17,6 +17,7 @@ _OFFSETS: Final = {
     "registry_metrics_port": 11,
     "matching_metrics_port": 12,
     "gateway_metrics_port": 13,
+    "worker_metrics_port": 21,
 }
 
 LOOPBACK: Final = "127.0.0.1"
@@ -41,6 +42,9 @@ class StackSettings(BaseSettings):
     registry_metrics_port: int = Field(default=0, ge=0, le=65535)
     matching_metrics_port: int = Field(default=0, ge=0, le=65535)
     gateway_metrics_port: int = Field(default=0, ge=0, le=65535)
+    # Of the first worker; each further one has the next port.
+    worker_metrics_port: int = Field(default=0, ge=0, le=65535)
+    matching_workers: int = Field(default=0, ge=0, le=64)
     gateway_host: str = LOOPBACK
     operator_email: str = "operator@spareline.example"
     mongo_url: str = ""

@@ -64,7 +64,7 @@ class Stack:
         self.settings = settings or settings_on_free_ports(var or StackSettings().var)
         self.layout: Layout = layout_of(var or self.settings.var)
         self.credentials: Credentials
-        wanted = programs.SERVICES if services else ()
+        wanted = (*programs.SERVICES, *programs.workers(self.settings)) if services else ()
         self._services = [name for name in wanted if gateway or name != "gateway"]
         self._report = report
         self._programs: list[Program] = []
@@ -249,7 +249,10 @@ class Stack:
             "matching": lambda: readiness.grpc_serves(self.matching_address),
             "gateway": lambda: readiness.http_ready(f"{self.gateway_url}/health/ready"),
         }
-        return probes[name]
+        if name in probes:
+            return probes[name]
+        port = programs.worker_port(self.settings, name)
+        return lambda: readiness.metrics_ready(f"http://{LOOPBACK}:{port}/metrics")
 
     async def _stop(self) -> None:
         try:

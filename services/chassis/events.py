@@ -7,7 +7,7 @@ where an operator can see and replay it.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,7 @@ from nats.js.api import (
 from services.chassis import logs, metrics
 from services.chassis.delivery import Consumer, Delivery, Poison
 from services.chassis.tail import Seen, Tail
+from services.chassis.work import WorkQueue
 
 __all__ = ["Bus", "Delivery", "Poison", "Publisher", "connect"]
 
@@ -115,6 +116,10 @@ class Bus:
             await self._js.add_stream(config)
         except nats.js.errors.BadRequestError:  # exists with another configuration
             await self._js.update_stream(config)
+
+    def work(self, ack_seconds: float) -> WorkQueue:
+        """Return the work queue; who took a unit and is silent for so long has lost it."""
+        return WorkQueue(self._client, ack_seconds)
 
     def tail(self, subject: str, seen: Seen, *, back: int = 0) -> Tail:
         """Return a follower of a subject that keeps nothing on the server (see ``Tail``)."""
@@ -258,4 +263,5 @@ async def connect(url: str, *, name: str = "spareline") -> AsyncIterator[Bus]:
     try:
         yield Bus(client)
     finally:
-        await client.close()
+        with suppress(OSError, nats.errors.Error):  # with the server away, closing says so again
+            await client.close()

@@ -5,7 +5,8 @@ The libraries take half a second to load, so they are loaded only where spans ar
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import grpc
@@ -63,3 +64,30 @@ def page_middlewares() -> Sequence[Middleware]:
     from opentelemetry.instrumentation.aiohttp_server import middleware
 
     return [middleware]
+
+
+@contextmanager
+def span(
+    name: str, carried: Mapping[str, str] | None = None, **attributes: str | int | float
+) -> Iterator[None]:
+    """Open a span for the block, below the one that ``carried`` tells of if it tells of one."""
+    if not _enabled:
+        yield
+        return
+    from opentelemetry import propagate, trace
+
+    above = propagate.extract(dict(carried)) if carried else None
+    tracer = trace.get_tracer("spareline")
+    with tracer.start_as_current_span(name, context=above, attributes=attributes):
+        yield
+
+
+def carried() -> dict[str, str]:
+    """Return what makes spans of another process part of this trace; see ``span``."""
+    if not _enabled:
+        return {}
+    from opentelemetry import propagate
+
+    found: dict[str, str] = {}
+    propagate.inject(found)
+    return found

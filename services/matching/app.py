@@ -41,6 +41,7 @@ from services.matching.usecases.round_end import RoundEnd
 from services.matching.usecases.rounds import RoundDesk
 from services.matching.usecases.settlement import Settlement
 from services.matching.usecases.watch import REMEMBERED, Feed, Watch
+from services.matching.work.sharing import Sharing
 from spareline.matching.v1 import matching_service_pb2, matching_service_pb2_grpc, round_pb2
 
 _BREAKS = ("market.proposal.declined.", "market.proposal.expired.")
@@ -161,7 +162,8 @@ async def _wire(
     await policies.ensure_standard()
     solver = SolverProcess()
     app.push(solver.close)
-    runner = RoundRunner(solver)
+    work = bus.work(settings.work_ack_seconds)
+    runner = RoundRunner(solver, Sharing(work, settings.work_least_variables))
     app.push(runner.close)
     end = RoundEnd(
         stores.proposals, stores.artifacts, stores.explanations, stores.memory, settlement

@@ -18,3 +18,14 @@ BOOK_LAG_SECONDS = Gauge(
 BOOK_ITEMS = Gauge("spareline_book_items", "What the book holds", ["kind"])
 BOOK_RESYNCS = Counter("spareline_book_resyncs_total", "Times the book was loaded anew")
 WATCHERS = Gauge("spareline_proposal_watchers", "Streams that follow proposals")
+WORK_UNITS = Counter(
+    "spareline_work_units_total",
+    "Parts of rounds as units of work: sent, answered, given_back and solved_here where the round "
+    "runs; solved, redelivered, retried, dropped and dead where the worker runs",
+    ["outcome"],
+)
+WORK_SECONDS = Histogram(
+    "spareline_work_seconds",
+    "Seconds that a worker took for a unit, transfer included",
+    buckets=(0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600),
+)

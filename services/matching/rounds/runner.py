@@ -21,6 +21,7 @@ from services.matching.engine.process import SolverProcess
 from services.matching.rounds import verify, worker
 from services.matching.rounds.answer import Answer
 from services.matching.rounds.snapshot import RoundInputs
+from services.matching.work.sharing import Sharing
 from spareline.matching.v1.explanation_pb2 import Explanation
 from spareline.matching.v1.policy_pb2 import FairnessAccount
 from spareline.matching.v1.proposal_pb2 import Proposal
@@ -72,8 +73,10 @@ class RoundResult:
 class RoundRunner:
     """Runs rounds one at a time, with a solver and one more process for all else that is heavy."""
 
-    def __init__(self, solver: SolverProcess) -> None:
+    def __init__(self, solver: SolverProcess, sharing: Sharing | None = None) -> None:
+        """``sharing`` has large parts of a round solved by workers elsewhere, if there are any."""
         self._solver = solver
+        self._sharing = sharing
         self._pool: ProcessPoolExecutor | None = None
         self._turn = asyncio.Lock()
 
@@ -172,7 +175,11 @@ class RoundRunner:
         await progress(_progress("solve", started))
         telling = asyncio.create_task(pass_on())
         try:
-            return await self._solver.solve(market, options_of(inputs), keep)
+            options = options_of(inputs)
+            if self._sharing is None:
+                return await self._solver.solve(market, options, keep)
+            async with self._sharing.begin(inputs.round_name, options.time_limit_seconds) as shared:
+                return await self._solver.solve(market, options, keep, shared)
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)

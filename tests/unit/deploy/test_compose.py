@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from deploy.local.executables import executable
+from services.matching.work.settings import WorkerSettings
 from tests.unit.deploy.settings_classes import SERVICES, required_variables, variables
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -47,6 +48,16 @@ def test_the_gateway_is_published_where_it_listens() -> None:
     assert COMPOSE["services"]["gateway"]["ports"] == [f"127.0.0.1:{port}:{port}"]
 
 
+def test_a_worker_gets_what_it_reads_and_can_be_checked() -> None:
+    fields = WorkerSettings.model_fields
+    known = {f"SPARELINE_{name.upper()}" for name in fields}
+    needed = {f"SPARELINE_{name.upper()}" for name, field in fields.items() if field.is_required()}
+    given = environment("worker")
+    assert needed - given.keys() == set()
+    assert given.keys() - known == set()
+    assert "SPARELINE_METRICS_PORT" in given  # the health check asks there
+
+
 def test_servers_publish_no_port() -> None:
     assert [name for name in ("mongo", "nats") if "ports" in COMPOSE["services"][name]] == []
     assert COMPOSE["networks"]["inner"]["internal"] is True
@@ -55,7 +66,11 @@ def test_servers_publish_no_port() -> None:
 def test_no_secret_has_a_default_and_the_example_names_every_variable() -> None:
     used = set(re.findall(r"\$\{(\w+)", COMPOSE_TEXT))
     with_default = set(re.findall(r"\$\{(\w+):-", COMPOSE_TEXT))
-    assert with_default == {"SPARELINE_LOG_LEVEL", "SPARELINE_OTLP_ENDPOINT"}
+    assert with_default == {
+        "SPARELINE_LOG_LEVEL",
+        "SPARELINE_OTLP_ENDPOINT",
+        "SPARELINE_MATCHING_WORKERS",
+    }
     assert set(re.findall(r"\$\{(\w+):\?", COMPOSE_TEXT)) == used - with_default
     example = dict(
         line.split("=", 1)

@@ -9,6 +9,7 @@ from deploy.local.credentials import credentials_in
 from deploy.local.layout import Layout
 from deploy.local.program import Program
 from deploy.local.settings import StackSettings
+from services.matching.work.settings import WorkerSettings
 from tests.unit.deploy.settings_classes import (
     SERVICES,
     required_variables,
@@ -38,6 +39,24 @@ def test_a_service_can_read_its_settings_from_what_it_is_given(
 def test_services_start_in_the_order_in_which_they_need_each_other(tmp_path: Path) -> None:
     made = programs.services(StackSettings(), credentials_in(tmp_path))
     assert [program.name for program in made] == ["registry", "matching", "gateway"]
+
+
+def test_workers_of_matching_are_started_as_many_as_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = StackSettings(matching_workers=2)
+    made = programs.services(settings, credentials_in(tmp_path))[-2:]
+    assert [program.name for program in made] == ["worker-1", "worker-2"]
+    assert [program.command[1:] for program in made] == [
+        ("-m", "services.matching", "--worker")
+    ] * 2
+    ports = [program.environment["SPARELINE_METRICS_PORT"] for program in made]
+    assert ports == ["7121", "7122"]
+    listened = programs.endpoints(settings, ["worker-1", "worker-2"])
+    assert [str(endpoint.port) for endpoint in listened[-2:]] == ports
+    for name, value in made[0].environment.items():
+        monkeypatch.setenv(name, value)
+    assert WorkerSettings().nats_url == programs.nats_url(settings)  # type: ignore[call-arg]
 
 
 def test_the_base_moves_inner_ports_and_a_port_of_its_own_wins(

@@ -1,0 +1,1 @@
+"""Parts of a round that are solved by matching workers elsewhere, over the work queue."""
