@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -72,6 +72,29 @@ def week(period: str, language: str) -> str:
     return f"week {number} ({format_date(day, 'd MMM', locale=locale(language))})"
 
 
+def per_unit(minor_per_tick: int, unit: Unit, language: str) -> str:
+    """Write a price per tick as the price of a whole unit, in yuan without fen where it is large.
+
+    For figures over many firms, of which the last digits tell nothing.
+    """
+    per_unit = Decimal(minor_per_tick) / Decimal(unit.resolution or "1")
+    if per_unit >= 100 * MINOR:
+        per_unit = round(per_unit / MINOR) * Decimal(MINOR)
+    return money(int(per_unit), language)
+
+
+def short_sunday(period: str, language: str) -> str:
+    """Write the last day of an ISO week, for example "29 Nov"."""
+    pattern = "M月d日" if language == "zh" else "d MMM"
+    return format_date(monday(period) + timedelta(days=6), pattern, locale=locale(language))
+
+
+def short_monday(period: str, language: str) -> str:
+    """Write the Monday of an ISO week, for example "23 Nov"."""
+    pattern = "M月d日" if language == "zh" else "d MMM"
+    return format_date(monday(period), pattern, locale=locale(language))
+
+
 def _when(moment: Timestamp | datetime) -> datetime:
     if isinstance(moment, Timestamp):
         moment = moment.ToDatetime(tzinfo=timezone.utc)  # noqa: UP017
@@ -123,6 +146,9 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
         "unit_money": lambda minor, unit: unit_money(minor, unit, language),
         "text": lambda localized: text(localized, language),
         "week": lambda period: week(period, language),
+        "per_unit": lambda minor, unit: per_unit(minor, unit, language),
+        "sunday": lambda period: short_sunday(period, language),
+        "monday": lambda period: short_monday(period, language),
         "moment": lambda value: moment(value, language),
         "iso": iso,
         "percent": lambda permille: percent(permille, language),

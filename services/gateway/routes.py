@@ -13,6 +13,7 @@ from services.gateway.handlers import (
     account,
     api,
     demands,
+    drafts,
     explanations,
     health,
     home,
@@ -22,6 +23,7 @@ from services.gateway.handlers import (
     policies,
     proposals,
     rounds,
+    wanted,
     webhooks,
 )
 from services.gateway.render import WEB
@@ -78,6 +80,9 @@ ROUTES = (
     Route("GET", "/offers/{offer}/edit", offers.edit, "trader"),
     Route("POST", "/offers/{offer}/edit", offers.update, "trader"),
     Route("POST", "/offers/{offer}/withdraw", offers.withdraw, "trader"),
+    Route("GET", "/drafts/{draft}", drafts.show, "trader"),
+    Route("POST", "/drafts/{draft}/drop", drafts.drop, "trader"),
+    Route("GET", "/wanted", wanted.listing, "signed-in", "wanted"),
     Route("GET", "/demands", demands.listing, "signed-in", "demands"),
     Route("GET", "/demands/new", demands.new, "trader"),
     Route("POST", "/demands/new", demands.create, "trader"),

@@ -169,7 +169,7 @@ async def test_figures_come_from_what_is_public_and_from_enough_firms(
                 names=[f"capabilities/{FREE}/summary"], region="CN-JS"
             )
         )
-        [found] = answer.summaries
+        found: data.CapabilitySummary = answer.summaries[0]
         return found
 
     before = await summary()

@@ -13,14 +13,15 @@ from aiohttp import web
 from services.gateway import formats
 from services.gateway.clients import Caller
 from services.gateway.formats import text
-from services.gateway.forms import fields, lines, regions
+from services.gateway.forms import drafts, fields, lines, regions
 from services.gateway.languages import LANGUAGE, gettext, translations
 from services.gateway.market import capabilities
 from services.gateway.people import SERVICES, caller, signed_in
-from services.gateway.render import render
+from services.gateway.render import notify, render
 from services.gateway.understanding import prefill, sentence
 from services.gateway.understanding.sentence import Sentence
 from spareline.market.v1.capability_pb2 import Capability
+from spareline.market.v1.draft_pb2 import Draft
 from spareline.registry.v1 import registry_service_pb2 as registry
 
 Choices = list[tuple[str, list[tuple[str, str]]]]
@@ -54,10 +55,11 @@ class Side:
 
     noun: str
     target: str
+    kind: Draft.Kind.ValueType
 
 
-OFFERS = Side("offer", "/offers/new")
-DEMANDS = Side("demand", "/demands/new")
+OFFERS = Side("offer", "/offers/new", Draft.KIND_OFFER)
+DEMANDS = Side("demand", "/demands/new", Draft.KIND_DEMAND)
 
 
 def said(request: web.Request) -> Sentence:
@@ -76,7 +78,7 @@ def understood(
         filled = prefill.offer(words, capability, date.today())
     else:
         filled = prefill.demand(words, capability, prefix, date.today())
-    return filled | {"q": words.text}
+    return filled | {"q": request.query["q"].strip()[: sentence.LONGEST]}
 
 
 async def find(request: web.Request, words: Sentence, limit: int) -> Sequence[Capability]:
@@ -149,6 +151,17 @@ async def _earlier(request: web.Request, side: Side) -> Sequence[Any]:
     return list(page.demands)
 
 
+async def keep(
+    request: web.Request, kind: Draft.Kind.ValueType, form: fields.Form
+) -> web.StreamResponse:
+    """Keep a form as a draft: for a script without a page, for a person with the way back to it."""
+    await drafts.save(request, kind, form)
+    if "application/json" in request.headers.get("Accept", ""):
+        return web.Response(status=204)
+    await notify(request, "Kept as a draft. It waits for you here, on every device.")
+    raise web.HTTPSeeOther(f"/drafts/{form.text(drafts.FIELD)}")
+
+
 _EARLIER = 5
 
 
@@ -156,7 +169,9 @@ async def page(request: web.Request, side: Side) -> web.Response:
     """Show the page that leads to the form of what somebody says in own words."""
     words = said(request)
     known = await capabilities(request)
-    found, earlier = await asyncio.gather(find(request, words, 6), _earlier(request, side))
+    found, earlier, begun = await asyncio.gather(
+        find(request, words, 6), _earlier(request, side), drafts.listing(request, side.kind)
+    )
     return await render(
         request,
         "choose.html",
@@ -166,6 +181,7 @@ async def page(request: web.Request, side: Side) -> web.Response:
         chips=chips(words, request[LANGUAGE]),
         found=found,
         earlier=earlier,
+        drafts=begun[:_EARLIER],
         known=known,
         groups=capability_choices(known, request[LANGUAGE]),
     )

@@ -71,6 +71,15 @@ def line_defaults(index: int, capability: Capability | None, today: date) -> dic
     }
 
 
+def complete_lines(form: Form, today: date) -> None:
+    """Give lines the fields that were not on the page yet, as their capability was not known."""
+    for index in range(lines.count(form)):
+        if f"l{index}_earliest" not in form.values:
+            given = form.values.get(f"l{index}_capability", "")
+            form.values |= line_defaults(index, None, today)
+            form.values[f"l{index}_capability"] = given
+
+
 def fill(demand: Demand, known: Mapping[str, Capability]) -> Form:
     """Return the form that shows a stored demand."""
     values: dict[str, object] = {

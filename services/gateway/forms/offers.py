@@ -6,9 +6,10 @@ from datetime import date
 from decimal import Decimal
 
 from services.gateway.formats import text
-from services.gateway.forms import attributes, partners, quantities
+from services.gateway.forms import attributes, calendar, partners, quantities
 from services.gateway.forms.fields import Form
 from services.gateway.languages import translations
+from services.gateway.understanding import plan
 from spareline.market.v1.capability_pb2 import Capability
 from spareline.market.v1.offer_pb2 import Offer, PeriodQuantity
 
@@ -75,12 +76,14 @@ def fill(offer: Offer, capability: Capability) -> Form:
         "lead_time": str(offer.lead_time_periods),
         "etag": offer.etag,
     }
-    for i, run in enumerate(quantities.runs((c.period, c.quantity) for c in offer.capacity)):
-        values |= {
-            f"from_{i}": run.first,
-            f"to_{i}": run.last,
-            f"quantity_{i}": quantities.typed_quantity(run.quantity, unit),
-        }
+    runs = quantities.runs((c.period, c.quantity) for c in offer.capacity)
+    if len(runs) == 1:
+        values |= {"from_0": runs[0].first, "to_0": runs[0].last}
+        values["quantity_0"] = quantities.typed_quantity(runs[0].quantity, unit)
+    else:
+        values |= calendar.fields(
+            (c.period, quantities.typed_quantity(c.quantity, unit)) for c in offer.capacity
+        )
     values |= attributes.fill(dict(offer.attributes), "")
     values |= partners.fill(offer.reach, offer.requirements, "")
     values |= partners.fill_disclosure(offer.disclosure)
@@ -145,9 +148,36 @@ def _capacity(form: Form, capability: Capability, language: str) -> list[PeriodQ
             quantity = quantities.ticks(amount, capability.unit)
             for week in quantities.span(first, last):
                 by_week[week] = by_week.get(week, 0) + quantity
-    if not by_week and not form.problems:
+    _single_weeks(form, capability, language, by_week)
+    if not any(by_week.values()) and not form.problems:
         form.problems["quantity_0"] = _("Say how much is free in at least one week.")
-    return [PeriodQuantity(period=week, quantity=q) for week, q in sorted(by_week.items())]
+    return [PeriodQuantity(period=week, quantity=q) for week, q in sorted(by_week.items()) if q]
+
+
+def _single_weeks(
+    form: Form, capability: Capability, language: str, by_week: dict[str, int]
+) -> None:
+    """Put the weeks that have a field of their own above the others."""
+    _ = translations(language).gettext
+    for name in sorted(name for name in form.values if name.startswith(calendar.PREFIX)):
+        week = name.removeprefix(calendar.PREFIX)
+        if not form.text(name) or not quantities.exists(week) or len(by_week) > 2 * MOST_WEEKS:
+            continue
+        amount = form.decimal(name, _("Give a number, such as 40 or 12.5."))
+        if amount is not None:
+            with partners.whole(form, name, language):
+                by_week[week] = quantities.ticks(amount, capability.unit)
+
+
+def fill_weeks(form: Form, capability: Capability, today: date, language: str) -> None:
+    """Fill the grid from what is told in text or was pasted; nothing else changes."""
+    told = plan.read(str(form.values.get("plan", "")), capability.unit, today)
+    if not told:
+        _ = translations(language).gettext
+        form.problems["plan"] = _("Not understood. Write it as: 40 every week until March.")
+        return
+    form.values |= calendar.fields((w, quantities.plain(q)) for w, q in told.items())
+    form.values["plan"] = ""
 
 
 def rows(form: Form) -> int:

@@ -10,12 +10,22 @@ from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.chassis.errors import DomainError, PermissionDenied, Unauthenticated, Unavailable
-from services.gateway.forms import attributes, choosing, demands, fields, lines, quantities
+from services.gateway import prices
+from services.gateway.forms import (
+    attributes,
+    choosing,
+    demands,
+    drafts,
+    fields,
+    lines,
+    quantities,
+)
 from services.gateway.languages import LANGUAGE
 from services.gateway.market import capabilities
 from services.gateway.people import caller, signed_in
 from services.gateway.render import notify, render
 from spareline.market.v1.demand_pb2 import Demand
+from spareline.market.v1.draft_pb2 import Draft
 from spareline.matching.v1 import matching_service_pb2 as matching
 from spareline.registry.v1 import registry_service_pb2 as registry
 
@@ -105,7 +115,12 @@ async def new(request: web.Request) -> web.Response:
     else:
         form = demands.blank(known[code], date.today(), request[LANGUAGE])
         form.values |= choosing.understood(request, known[code], "l0_")
-    form.values["request_id"] = str(uuid.uuid4())
+    form.values |= {"request_id": str(uuid.uuid4()), drafts.FIELD: drafts.new_id()}
+    return await _form(request, form)
+
+
+async def resume(request: web.Request, form: fields.Form) -> web.Response:
+    """Show the form of a draft."""
     return await _form(request, form)
 
 
@@ -121,6 +136,7 @@ async def _form(
             attributes.controls(capability, f"l{index}_", "demand", language) if capability else []
         )
         shown.append((index, capability, controls))
+    market = await prices.summaries(request, [known.code for _, known, _ in shown if known])
     weeks = quantities.upcoming(date.today(), 52)
     if demand is not None:
         used = (w for line in demand.lines for w in (line.window.earliest, line.window.latest))
@@ -131,6 +147,8 @@ async def _form(
         status=status,
         form=form,
         lines=shown,
+        summaries=market,
+        capabilities=known,
         most_lines=lines.MOST,
         weeks=weeks,
         demand=demand,
@@ -149,6 +167,7 @@ async def _reshape(request: web.Request, form: fields.Form, demand: Demand | Non
     elif action.startswith("drop-line-") and action[10:].isdecimal():
         lines.drop(form, int(action[10:14]))
     elif action == "refresh":
+        demands.complete_lines(form, date.today())
         await choosing.name_lines(request, form)
     return await _form(request, form, demand=demand)
 
@@ -157,6 +176,8 @@ async def create(request: web.Request) -> web.StreamResponse:
     """Post a demand."""
     person = signed_in(request)
     form = fields.read(await request.post())
+    if form.text("action") == "draft":
+        return await choosing.keep(request, Draft.KIND_DEMAND, form)
     if form.text("action") != "post":
         return await _reshape(request, form, None)
     known = await capabilities(request)
@@ -175,6 +196,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         except DomainError as error:
             _take(form, error, demand, known)
         else:
+            await drafts.drop_posted(request, form)
             await notify(request, "Posted. It takes part in the next round.")
             raise web.HTTPSeeOther(f"/demands/{posted.name.rsplit('/', 1)[-1]}")
     return await _form(request, form, status=400)

@@ -10,12 +10,22 @@ from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.chassis.errors import DomainError, PermissionDenied, Unauthenticated, Unavailable
-from services.gateway.forms import attributes, choosing, fields, offers, quantities
+from services.gateway import prices
+from services.gateway.forms import (
+    attributes,
+    calendar,
+    choosing,
+    drafts,
+    fields,
+    offers,
+    quantities,
+)
 from services.gateway.languages import LANGUAGE
 from services.gateway.market import capabilities, capability
 from services.gateway.people import caller, signed_in
 from services.gateway.render import notify, render
 from spareline.market.v1.capability_pb2 import Capability
+from spareline.market.v1.draft_pb2 import Draft
 from spareline.market.v1.offer_pb2 import Offer
 from spareline.matching.v1 import matching_service_pb2 as matching
 from spareline.registry.v1 import registry_service_pb2 as registry
@@ -107,8 +117,13 @@ async def new(request: web.Request) -> web.Response:
     else:
         form = offers.blank(known, date.today(), request[LANGUAGE])
         form.values |= choosing.understood(request, known)
-    form.values["request_id"] = str(uuid.uuid4())
+    form.values |= {"request_id": str(uuid.uuid4()), drafts.FIELD: drafts.new_id()}
     return await _form(request, form, known)
+
+
+async def resume(request: web.Request, form: fields.Form) -> web.Response:
+    """Show the form of a draft. Raises NotFound when its capability is no more."""
+    return await _form(request, form, await capability(request, form.text("capability")))
 
 
 async def _form(
@@ -123,6 +138,7 @@ async def _form(
     weeks = quantities.upcoming(date.today(), offers.HORIZON_WEEKS)
     if offer is not None:
         weeks = sorted({*weeks, *(c.period for c in offer.capacity)})
+    market = await prices.summaries(request, [known.code])
     return await render(
         request,
         "offer_form.html",
@@ -131,6 +147,9 @@ async def _form(
         capability=known,
         controls=attributes.controls(known, "", "offer", language),
         weeks=weeks,
+        months=calendar.months(weeks, language),
+        summary=market.get(known.code),
+        capabilities=await capabilities(request),
         rows=offers.rows(form),
         offer=offer,
         regions=choosing.region_choices(language),
@@ -142,6 +161,11 @@ async def create(request: web.Request) -> web.StreamResponse:
     person = signed_in(request)
     form = fields.read(await request.post())
     known = await capability(request, form.text("capability"))
+    if form.text("action") == "draft":
+        return await choosing.keep(request, Draft.KIND_OFFER, form)
+    if form.text("action") == "fill":
+        offers.fill_weeks(form, known, date.today(), request[LANGUAGE])
+        return await _form(request, form, known)
     offer = offers.read(form, known, request[LANGUAGE])
     if not form.problems:
         calls = caller(request)
@@ -157,6 +181,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         except DomainError as error:
             form.take(error, offers.places(known))
         else:
+            await drafts.drop_posted(request, form)
             await notify(request, "Posted. It takes part in the next round.")
             raise web.HTTPSeeOther(f"/offers/{posted.name.rsplit('/', 1)[-1]}")
     return await _form(request, form, known, status=400)
@@ -174,6 +199,9 @@ async def update(request: web.Request) -> web.StreamResponse:
     stored = await _get(request)
     known = await capability(request, stored.capability)
     form = fields.read(await request.post())
+    if form.text("action") == "fill":
+        offers.fill_weeks(form, known, date.today(), request[LANGUAGE])
+        return await _form(request, form, known, offer=stored)
     offer = offers.read(form, known, request[LANGUAGE])
     if not form.problems:
         offer.name, offer.etag = stored.name, form.text("etag")

@@ -21,7 +21,7 @@ def offer(sentence: Sentence, capability: Capability, today: date) -> dict[str, 
     fields: dict[str, object] = {}
     weekly = _weekly(sentence, capability.unit)
     count = QUARTER if weekly is not None else SPREAD
-    first, last = _weeks(sentence, today, count)
+    first, last = weeks_of(sentence, today, count)
     weeks = quantities.span(first, last)
     if weekly is None and (whole := _amount(sentence, capability.unit)) is not None:
         weekly = whole / len(weeks)
@@ -40,7 +40,7 @@ def demand(
 ) -> dict[str, object]:
     """Return the fields of a demand's line that the sentence fills, and the demand's budget."""
     fields: dict[str, object] = {}
-    first, last = _weeks(sentence, today, QUARTER)
+    first, last = weeks_of(sentence, today, QUARTER)
     if sentence.span.first or sentence.span.last:
         fields |= {f"{prefix}earliest": first, f"{prefix}latest": last}
     weekly = _weekly(sentence, capability.unit)
@@ -92,7 +92,7 @@ def _price(sentence: Sentence, unit: Unit) -> str:
     return quantities.plain((price / step).quantize(Decimal(1), ROUND_HALF_UP) * step)
 
 
-def _weeks(sentence: Sentence, today: date, count: int) -> tuple[str, str]:
+def weeks_of(sentence: Sentence, today: date, count: int) -> tuple[str, str]:
     """Return the first and last week, from next week on where nothing was said."""
     furthest = today + timedelta(weeks=HORIZON - 1)
     first = max(sentence.span.first or today + timedelta(weeks=1), today)

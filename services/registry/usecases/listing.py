@@ -99,6 +99,7 @@ class _Wanted:
     words: tuple[str, ...]
     states: tuple[str, ...]
     period: int | None
+    served_by: str
 
     @classmethod
     def of(
@@ -130,6 +131,7 @@ class _Wanted:
             tuple(search_words.words(filter_.text)),
             tuple(filter_.states),
             period,
+            filter_.served_by,
         )
 
     def selection(self, parent: str, own: bool) -> Selection:
@@ -147,6 +149,8 @@ class _Wanted:
             conditions |= self._without_probing()
         keys = [f"w:{word}" for word in self.words]
         keys += [f"c:{self.capability}"] if self.capability else []
+        # The branch narrows what is read; ``fits`` compares the rest.
+        keys += [f"c:{self.served_by.partition('.')[0]}"] if self.served_by else []
         return Selection("" if parent == ANY else parent, keys, conditions)
 
     def _without_probing(self) -> Mapping[str, Any]:
@@ -161,7 +165,11 @@ class _Wanted:
         return {"public": {"$all": hidden}} if hidden else {}
 
     def fits(self, content: Any) -> bool:
-        """Compare the period, which the store knows only from the first to the last."""
+        """Compare what the store cannot: the period, known there only from first to last, and
+        the capability from below.
+        """
+        if self.served_by and not _serves(self.served_by, content):
+            return False
         if self.period is None:
             return True
         if isinstance(content, Demand):
@@ -175,3 +183,10 @@ class _Wanted:
             each.quantity and periods.ordinal(each.period) == self.period
             for each in content.capacity
         )
+
+
+def _serves(offered: str, content: Any) -> bool:
+    """Tell whether an offer of a capability could serve a line of a demand."""
+    return isinstance(content, Demand) and any(
+        f"{offered}.".startswith(f"{line.capability}.") for line in content.lines
+    )

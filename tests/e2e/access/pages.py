@@ -69,6 +69,10 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("GET", "/offers/{offer}/edit"): _A_ONLY,
     ("POST", "/offers/{offer}/edit"): Expected(400, 400, ABSENT, ABSENT),
     ("POST", "/offers/{offer}/withdraw"): Expected(303, FORBIDDEN, ABSENT, ABSENT),
+    # Nobody has such a draft; a viewer may not even have one.
+    ("GET", "/drafts/{draft}"): Expected(ABSENT, FORBIDDEN, ABSENT, ABSENT),
+    ("POST", "/drafts/{draft}/drop"): Expected(303, 303, 303, 303),
+    ("GET", "/wanted"): Expected(ABSENT, ABSENT, ABSENT, ABSENT),  # of no capability
     ("GET", "/demands"): _OWN,
     ("GET", "/demands/new"): _OWN,
     ("POST", "/demands/new"): Expected(400, 400, 400, 400, form=_SENT),
