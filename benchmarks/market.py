@@ -135,6 +135,35 @@ def measure(
     return row
 
 
+def explained(book: Book, options: Options, seconds: float, row: Row) -> None:
+    """The book as the service has it, solved, and everything in it explained."""
+    from benchmarks.markets import messages
+    from services.matching.domain.problem import build
+    from services.matching.explain import explain
+    from services.matching.explain.solution import Solution
+
+    whole = messages.snapshot(book)
+    clock = Clock(row)
+    problem = build(whole, messages.policy(), now_period=messages.FIRST_PERIOD)
+    clock.lap("messages")
+    result = solve(problem.market, options, _Show())
+    clock.lap("resolve")
+    solution = Solution(problem, result.quantity)
+    explain(solution, "rounds/r", options.seed, 0.0)
+    clock.lap("funnels")
+    found = explain(solution, "rounds/r", options.seed, seconds)
+    clock.lap("explain")
+    choices = [each for one in found for each in one.choices]
+    row |= {
+        "explanations": len(found),
+        "ms_each": round(float(row["explain_seconds"]) * 1000 / max(1, len(found)), 2),
+        "unmatched": sum(each.outcome != "served" for each in found),
+        "changes": sum(len(each.counterfactuals) for each in found),
+        "choices": len(choices),
+        "choices_tried": sum(bool(each.otherwise) for each in choices),
+    }
+
+
 def main(
     demands: Annotated[int, typer.Option(help="how many demands")] = 10_000,
     offers: Annotated[int, typer.Option(help="how many offers")] = 10_000,
@@ -146,6 +175,9 @@ def main(
     gap: Annotated[float, typer.Option(help="permille at which a solve may end")] = 5.0,
     workers: Annotated[int, typer.Option(help="threads; 0 for all cores")] = 0,
     check: Annotated[bool, typer.Option(help="verify the answer independently")] = True,
+    explain: Annotated[
+        float, typer.Option(help="seconds for counterfactuals; 0 for no explanations")
+    ] = 0.0,
     warm: Annotated[bool, typer.Option(help="compile before the clock starts")] = True,
     out: Annotated[Path, typer.Option(help="JSON Lines")] = RESULTS,
 ) -> None:
@@ -165,6 +197,8 @@ def main(
         for number in range(seed, seed + markets):
             console.print(f"{demands:,} demands, {offers:,} offers, seed {number}")
             rows.append(measure(demands, offers, number, options, rivals, check))
+            if explain:
+                explained(draw(demands, offers, number), options, explain, rows[-1])
             file.write(json.dumps(rows[-1]) + "\n")
             file.flush()
     for table in _tables(rows):
@@ -179,6 +213,11 @@ def _tables(rows: list[Row]) -> list[Table]:
     }
     phases = tuple(k for k in rows[0] if k.endswith("_seconds") and k.split("_")[0] in _PHASES)
     groups["time"] = (*groups["time"], *phases, "peak_mib")
+    if "explanations" in rows[0]:
+        groups["explanations"] = (
+            *("messages_seconds", "resolve_seconds", "funnels_seconds", "explain_seconds"),
+            *("explanations", "ms_each", "unmatched", "changes", "choices", "choices_tried"),
+        )
     names = [name for name in RIVALS if any(f"{name}_seconds" in row for row in rows)]
     if names:
         groups["rivals: value over the engine's"] = tuple(

@@ -10,7 +10,14 @@ from cli.client import connected, round_name
 from cli.running import perform
 from cli.screen import JsonOption, money, say, table, write_json
 from spareline.matching.v1 import matching_service_pb2 as api
-from spareline.matching.v1.explanation_pb2 import Contest, Counterfactual, Explanation, Funnel
+from spareline.matching.v1.explanation_pb2 import (
+    Alternative,
+    Choice,
+    Contest,
+    Counterfactual,
+    Explanation,
+    Funnel,
+)
 
 _OUTCOMES: Final = {
     "no_capability": "nobody offers, or asks for, this capability",
@@ -23,6 +30,7 @@ _OUTCOMES: Final = {
     "unused": "nothing was worth matching with it",
     "hold_failed": "the capacity was gone when it was to be held",
     "partly_served": "a part was served",
+    "served": "it was served; below is what else there was",
 }
 _RULES: Final = {
     "capability": "another capability is needed",
@@ -38,6 +46,16 @@ _RULES: Final = {
 }
 
 
+_AGAINST: Final = {
+    "dearer": "dearer",
+    "farther": "farther away",
+    "lower_grade": "lower credit grade",
+    "taken": "taken by others",
+    "minimum_run": "too little came together to open it",
+    "setup": "dearer to set up",
+}
+
+
 def explain(
     context: typer.Context,
     posting: Annotated[str, typer.Argument(help="organizations/…/demands/… or …/offers/…")],
@@ -46,7 +64,10 @@ def explain(
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Tell why a demand was not served, or an offer not used, and what would change that."""
+    """Tell why a demand was not served, or an offer not used, and what would change that.
+
+    Of a demand that was served, tell why by these partners and not by the next best.
+    """
 
     async def job() -> int:
         async with connected(context.obj) as client:
@@ -73,12 +94,19 @@ def _show(found: Explanation) -> None:
     if found.contests:
         columns = ("line", "week", ">eligible capacity", ">taken by others", "outbid by")
         table("Contested capacity, in ticks", columns, [_contest(each) for each in found.contests])
+    if found.choices:
+        heading = ("line", "leg", ">others", "next best", "without it", ">lost, CNY", ">of it own")
+        table("Why these partners", heading, [_choice(each) for each in found.choices])
+    if found.outcome == "served":
+        return
     if found.counterfactuals:
         rows = [_change(each) for each in found.counterfactuals]
         title = "Any one of these changes would have matched it"
         table(title, ("line", "what", "now", "change to"), rows)
-    else:
+    elif not found.unfinished:
         say("No single change that was tried would have matched it.")
+    if found.unfinished:
+        say("The round had no time to try all changes; there may be others.")
 
 
 def _steps(funnel: Funnel) -> list[tuple[str, ...]]:
@@ -94,6 +122,22 @@ def _steps(funnel: Funnel) -> list[tuple[str, ...]]:
 def _contest(contest: Contest) -> tuple[str, ...]:
     outbid = f"{money(contest.outbid_by)} CNY per tick" if contest.outbid_by else "not by price"
     return (contest.line, contest.period, str(contest.capacity), str(contest.taken), outbid)
+
+
+def _choice(choice: Choice) -> tuple[str, ...]:
+    """A partner, the best of the others, and what the market loses at most without the partner."""
+    best = _alternative(choice.next[0]) if choice.next else ""
+    others = str(choice.alternatives)
+    if not choice.otherwise:
+        return (choice.line, str(choice.leg), others, best, "not worked out in time", "", "")
+    without = "the next best" if choice.otherwise == "next_best" else "not served"
+    lost = (f"≤ {money(choice.market_loss)}", money(choice.own_loss))
+    return (choice.line, str(choice.leg), others, best, without, *lost)
+
+
+def _alternative(found: Alternative) -> str:
+    against = [_AGAINST.get(reason, reason) for reason in found.reasons]
+    return ", ".join(against) or "as good"
 
 
 def _change(change: Counterfactual) -> tuple[str, ...]:

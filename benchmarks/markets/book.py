@@ -159,18 +159,23 @@ def draw(demands: int, offers: int, seed: int) -> Book:
     )
 
 
-def _tree(
-    rng: np.random.Generator,
-) -> tuple[list[str], npt.NDArray[np.float64], IntArray]:
-    """Dotted codes of a tree of 6 x 3 x 3, the weights of its leaves, and where they stand."""
-    codes, leaf = [], []
+def tree_codes() -> list[str]:
+    """Dotted codes of a tree of 6 x 3 x 3."""
+    codes = []
     for top in range(6):
         codes.append(f"t{top}")
         for middle in range(3):
             codes.append(f"t{top}.m{middle}")
-            for low in range(3):
-                leaf.append(len(codes))
-                codes.append(f"t{top}.m{middle}.l{low}")
+            codes += [f"t{top}.m{middle}.l{low}" for low in range(3)]
+    return codes
+
+
+def _tree(
+    rng: np.random.Generator,
+) -> tuple[list[str], npt.NDArray[np.float64], IntArray]:
+    """Dotted codes of the tree, the weights of its leaves, and where they stand."""
+    codes = tree_codes()
+    leaf = [at for at, code in enumerate(codes) if code.count(".") == 2]
     weights = 1.0 / (1.0 + rng.permutation(len(leaf))) ** 0.7
     return codes, weights / weights.sum(), np.array(leaf, dtype=np.int64)
 

@@ -90,6 +90,7 @@ async def test_rounds_on_request(market: mm.Market) -> None:
     cancel = pb.CancelRoundRequest(name=name)
     assert await refusal(operator.matching.CancelRound(cancel)) == reason_pb2.REASON_ROUND_STATE
     [proposal] = await buyer.inbox()
+    await only_the_demander_reads_why(operator, buyer, seller, proposal.name)
     strange = buyer.matching.GetProposal(
         pb.GetProposalRequest(name=proposal.name, party=seller.organization)
     )
@@ -99,6 +100,26 @@ async def test_rounds_on_request(market: mm.Market) -> None:
         seller.organization,
         buyer.organization,
     }
+
+
+async def only_the_demander_reads_why(
+    operator: mm.Actor, buyer: mm.Actor, seller: mm.Actor, name: str
+) -> None:
+    """Which others were within the limit tells of the limit: an offering party does not read it."""
+
+    async def read(actor: mm.Actor, party: str) -> list[str]:
+        request = pb.GetProposalRequest(name=name, party=party)
+        found = await actor.matching.GetProposal(request)
+        return [choice.otherwise for choice in found.choices]
+
+    assert await read(buyer, buyer.organization) == ["unserved"]
+    assert await read(operator, "") == ["unserved"]
+    assert await read(operator, seller.organization) == []
+    assert await read(seller, seller.organization) == []
+    asked = pb.GetExplanationRequest(subject=f"{buyer.organization}/demands/test")
+    explained = await buyer.matching.GetExplanation(asked)
+    assert explained.outcome == "served"
+    assert explained.choices[0].alternatives == 0
 
 
 async def sums_are_the_operators_alone(operator: mm.Actor, buyer: mm.Actor, name: str) -> None:

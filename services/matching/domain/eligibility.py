@@ -179,11 +179,13 @@ def exclusion(c: Candidates) -> BoolArray:
         return names[organization].name in demands[demand].excluded_organizations
 
     holds: BoolArray = c.offerer != c.demander
-    strict = [bool(each.requirements.excluded_organizations) for each in offers]
-    some = np.flatnonzero(np.array(strict, dtype=np.bool_)[c.offer])
+    picky, at = np.unique(c.offer, return_inverse=True)
+    strict = [bool(offers[row].requirements.excluded_organizations) for row in picky.tolist()]
+    some = np.flatnonzero(np.array(strict, dtype=np.bool_)[at])
     holds[some] &= ~tabulated(c.offer[some], c.demander[some], by_offer)
-    strict = [bool(each.excluded_organizations) for each in demands]
-    some = np.flatnonzero(np.array(strict, dtype=np.bool_)[c.demand])
+    picky, at = np.unique(c.demand, return_inverse=True)
+    strict = [bool(demands[row].excluded_organizations) for row in picky.tolist()]
+    some = np.flatnonzero(np.array(strict, dtype=np.bool_)[at])
     holds[some] &= ~tabulated(c.demand[some], c.offerer[some], by_demand)
     return holds
 

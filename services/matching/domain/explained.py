@@ -1,10 +1,13 @@
-"""The resource names of explanations."""
+"""What explanations are called, and what they say of a demand that is served."""
 
 from __future__ import annotations
 
 import hashlib
 
 LONGEST_ID = 63
+
+SERVED = "served"
+"""Outcome of a demand that got all it asked for."""
 
 
 def explanation_name(round_name: str, subject: str) -> str:

@@ -119,6 +119,7 @@ class _Counter:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._counted: set[int] = set()
+        self._counted_above: set[int] = set()
         self.by_line = Funnels.empty(len(tables.lines.messages))
         self.by_offer = Funnels.empty(len(tables.offers.messages))
 
@@ -134,10 +135,13 @@ class _Counter:
 
     def want_offer(self, offer: int) -> None:
         """Count what an offer's funnel needs: the lines of its code or above."""
-        words = self._tables.words.codes
-        steps = words.words[int(self._tables.offers.code[offer])].split(".")
-        above = {words.find(".".join(steps[:end])) for end in range(1, len(steps) + 1)}
-        self._want(above - {-1})
+        code = int(self._tables.offers.code[offer])
+        if code not in self._counted_above:
+            words = self._tables.words.codes
+            steps = words.words[code].split(".")
+            above = {words.find(".".join(steps[:end])) for end in range(1, len(steps) + 1)}
+            self._want(above - {-1})
+            self._counted_above.add(code)
 
     def _want(self, codes: set[int]) -> None:
         for code in sorted(codes - self._counted):

@@ -21,7 +21,7 @@ def contests(lens: Lens, line: int) -> list[Contest]:
     """The contested periods of a line, by period."""
     solution = lens.solution
     market = solution.market
-    own = np.flatnonzero(solution.x_line == line)
+    own = solution.variables_by_line.of(np.array([line]))
     found = []
     for period in np.unique(market.slot_period[market.x_slot[own]]).tolist():
         xs = own[market.slot_period[market.x_slot[own]] == period]

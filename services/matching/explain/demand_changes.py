@@ -11,7 +11,7 @@ from services.matching.explain.line_changes import Kind, LineChanges
 from services.matching.explain.steps import Change, money, percent_up, permille, smallest
 from services.matching.explain.whatif import Clock, OutOfTimeError, WhatIf
 from spareline.market.v1.demand_pb2 import Demand
-from spareline.matching.v1.explanation_pb2 import Counterfactual
+from spareline.matching.v1.explanation_pb2 import Counterfactual, Explanation
 
 # A change that alters what is served already has another value; comparing it would prove nothing.
 _ALTERS_VALUE = frozenset({"limit_price", "quantity", "least_quantity"})
@@ -19,17 +19,15 @@ MOST = 6
 """Counterfactuals of one demand at most."""
 
 
-def demand_changes(whatif: WhatIf, demand: int, clock: Clock) -> list[Counterfactual]:
-    """Confirmed changes, found while the clock runs; those of lines in order, then the budget."""
-    found: list[Counterfactual] = []
+def demand_changes(whatif: WhatIf, demand: int, clock: Clock, made: Explanation) -> None:
+    """Add confirmed changes, found while the clock runs; of lines in order, then the budget."""
     try:
         for change in _confirmed(whatif, demand, clock):
-            found.append(counterfactual(change))
-            if len(found) == MOST:
+            made.counterfactuals.append(counterfactual(change))
+            if len(made.counterfactuals) == MOST:
                 break
     except OutOfTimeError:
-        pass  # what was confirmed until now stands
-    return found
+        made.unfinished = True  # what was confirmed until now stands
 
 
 def counterfactual(change: Change) -> Counterfactual:

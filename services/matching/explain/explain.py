@@ -1,10 +1,13 @@
-"""The explanations of a round: for every demand not served whole and every offer not used."""
+"""The explanations of a round: of what was not matched, and of why the rest was matched so."""
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 
-from services.matching.domain.explained import explanation_name
+from services.matching.domain.explained import SERVED, explanation_name
+from services.matching.explain.choices import choices
 from services.matching.explain.contests import contests
 from services.matching.explain.demand_changes import demand_changes
 from services.matching.explain.funnels import funnel
@@ -12,30 +15,72 @@ from services.matching.explain.offer_changes import offer_changes
 from services.matching.explain.reasons import demand_reason, offer_reason
 from services.matching.explain.solution import Solution
 from services.matching.explain.whatif import Clock, WhatIf
+from spareline.market.v1.demand_pb2 import Demand
+from spareline.market.v1.offer_pb2 import Offer
 from spareline.matching.v1.explanation_pb2 import Explanation
 
 
 def explain(solution: Solution, round_name: str, seed: int, seconds: float) -> list[Explanation]:
-    """Explain a round; funnels and contests for all, counterfactuals as far as the time goes.
+    """Explain a round: what was not served whole or not used, and why what was served was so.
 
-    ``seconds`` is the time for counterfactuals: demands come first, each with an equal share of
-    what is left, then offers.
+    Funnels, contests and alternatives are told of all; counterfactuals, and what would be without a
+    partner, as far as the time goes. ``seconds`` is the time for these: two thirds for what was not
+    matched, demands first, then offers; the rest for what was; each with an equal share, or, where
+    shares would be too small for anything, those that ``seed`` puts first.
     """
     whatif = WhatIf(solution, seed)
     solution = whatif.solution
-    clock = Clock.of(seconds)
     problem = solution.problem
     short = solution.line_ticks < solution.market.line_quantity
     demands = np.unique(problem.tables.lines.demand[short]).tolist()
     idle = (solution.offer_ticks == 0) & (problem.tables.offers.free.sum(axis=1) > 0)
     offers = np.flatnonzero(idle).tolist()
     found = []
-    for done, demand in enumerate(demands):
+    whole, clock = Clock.of(seconds), Clock.of(seconds * 2 / 3)
+    order = random.Random(seed)  # so that it is not the same firms' turn in every round
+    for done, demand in enumerate(_shuffled(demands, order)):
         share = clock.share(len(demands) - done + len(offers) // 2)
         found.append(explain_demand(whatif, demand, round_name, share))
-    for done, offer in enumerate(offers):
+    for done, offer in enumerate(_shuffled(offers, order)):
         found.append(explain_offer(whatif, offer, round_name, clock.share(len(offers) - done)))
-    return found
+    return found + _explain_choices(whatif, round_name, whole, found, order)
+
+
+def _shuffled(rows: list[int], order: random.Random) -> list[int]:
+    return order.sample(rows, len(rows))
+
+
+def _explain_choices(
+    whatif: WhatIf,
+    round_name: str,
+    clock: Clock,
+    found: list[Explanation],
+    order: random.Random,
+) -> list[Explanation]:
+    """Explanations of what was served whole; those of what was served in part get choices too."""
+    solution = whatif.solution
+    demand_of_line = solution.problem.tables.lines.demand
+    served = np.unique(demand_of_line[solution.line_ticks > 0]).tolist()
+    told = {each.subject: each for each in found}
+    added = []
+    for done, demand in enumerate(_shuffled(served, order)):
+        message = solution.problem.tables.demands.messages[demand]
+        made = told.get(message.name)
+        if made is None:
+            made = _blank(round_name, message, SERVED)
+            added.append(made)
+        made.choices.extend(choices(whatif, demand, clock.share(len(served) - done)))
+    return added
+
+
+def _blank(round_name: str, message: Demand | Offer, outcome: str) -> Explanation:
+    return Explanation(
+        name=explanation_name(round_name, message.name),
+        subject=message.name,
+        title=message.title,
+        outcome=outcome,
+        round=round_name,
+    )
 
 
 def explain_demand(whatif: WhatIf, demand: int, round_name: str, clock: Clock) -> Explanation:
@@ -44,19 +89,14 @@ def explain_demand(whatif: WhatIf, demand: int, round_name: str, clock: Clock) -
     problem = solution.problem
     message = problem.tables.demands.messages[demand]
     lines = problem.lines_of(demand)
-    made = Explanation(
-        name=explanation_name(round_name, message.name),
-        subject=message.name,
-        title=message.title,
-        round=round_name,
-    )
+    made = _blank(round_name, message, "")
     for line in lines:
         ident = problem.tables.lines.messages[line].id
         made.funnels.append(funnel(problem.line_funnels, line, ident))
         if solution.line_ticks[line] < solution.market.line_quantity[line]:
             made.contests.extend(contests(whatif.lens, line))
     made.outcome = demand_reason(solution, demand, bool(made.contests))
-    made.counterfactuals.extend(demand_changes(whatif, demand, clock))
+    demand_changes(whatif, demand, clock, made)
     return made
 
 
@@ -64,13 +104,7 @@ def explain_offer(whatif: WhatIf, offer: int, round_name: str, clock: Clock) -> 
     """Explain why an offer was not used."""
     problem = whatif.solution.problem
     message = problem.tables.offers.messages[offer]
-    made = Explanation(
-        name=explanation_name(round_name, message.name),
-        subject=message.name,
-        title=message.title,
-        outcome=offer_reason(whatif.solution, offer),
-        round=round_name,
-    )
+    made = _blank(round_name, message, offer_reason(whatif.solution, offer))
     made.funnels.append(funnel(problem.offer_funnels, offer))
-    made.counterfactuals.extend(offer_changes(whatif, offer, clock))
+    offer_changes(whatif, offer, clock, made)
     return made

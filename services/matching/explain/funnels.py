@@ -14,11 +14,9 @@ def funnel(counts: AnyFunnels, row: int, line: str = "") -> Funnel:
         considered=int(counts.considered[row]),
         eligible=int(counts.eligible[row]),
     )
-    for rule, name in enumerate(NAMES):
-        if counts.first[row, rule] or counts.alone[row, rule]:
-            made.steps.add(
-                rule=name,
-                count=int(counts.first[row, rule]),
-                alone=int(counts.alone[row, rule]),
-            )
+    # Row by row: lazy funnels look up what they have counted at every read.
+    first, alone = counts.first[row].tolist(), counts.alone[row].tolist()
+    for name, count, only in zip(NAMES, first, alone, strict=True):
+        if count or only:
+            made.steps.add(rule=name, count=count, alone=only)
     return made

@@ -96,6 +96,11 @@ class Lens:
             self.kept(self.solution.problem.tables, self.solution.problem.pairs)
         )
 
+    @cached_property
+    def pairs_by_offer(self) -> Ranges:
+        """Rows of `pairs` of each offer."""
+        return Ranges(self.pairs.offer, self.solution.market.offers)
+
     def users_of(self, slot: int) -> IntArray:
         """The variables through which a slot is taken."""
         return self._users.of(np.array([slot]))

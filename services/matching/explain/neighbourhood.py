@@ -42,6 +42,7 @@ class Neighbourhood:
 
     market: Market
     demands: IntArray
+    lines: IntArray
     offers: IntArray
 
 
@@ -67,11 +68,12 @@ class Surroundings:
     def around(self, change: Change, demands: IntArray, own: int = -1) -> Neighbourhood:
         """The neighbourhood of some demands; ``own`` is the demand that the reader knows exactly.
 
-        All demands where shares of the whole are capped: there each can stand in another's way.
+        All demands in a small market, and where shares of the whole are capped: there each can
+        stand in another's way.
         """
         inside = np.zeros(len(change.tables.demands.messages), dtype=np.bool_)
         inside[demands] = True
-        if change.tables.policy.concentration_permille:
+        if change.tables.policy.concentration_permille or len(inside) <= MOST_DEMANDS:
             inside[:] = True
             return self._cut(change, inside, own)
         while inside.sum() < MOST_DEMANDS:
@@ -124,7 +126,7 @@ class Surroundings:
         demands = np.flatnonzero(inside)
         part = cut(tables, pairs, demands, np.sort(self._lines.of(demands)), offers)
         seen = self._left_by_others(self._stepped(part, own), inside, offers)
-        return Neighbourhood(market_of(seen, part.pairs), demands, offers)
+        return Neighbourhood(market_of(seen, part.pairs), demands, part.lines, offers)
 
     def _stepped(self, part: Cut, own: int) -> Tables:
         """All but the reader's own rows as others may know them."""

@@ -20,12 +20,11 @@ from services.matching.explain.steps import (
 from services.matching.explain.whatif import Clock, OutOfTimeError, WhatIf
 from spareline.market.v1.capability_pb2 import Unit
 from spareline.market.v1.offer_pb2 import Offer
-from spareline.matching.v1.explanation_pb2 import Counterfactual
+from spareline.matching.v1.explanation_pb2 import Explanation
 
 
-def offer_changes(whatif: WhatIf, offer: int, clock: Clock) -> list[Counterfactual]:
-    """Confirmed changes of price, minimum order, minimum run and lead time."""
-    found = []
+def offer_changes(whatif: WhatIf, offer: int, clock: Clock, made: Explanation) -> None:
+    """Add confirmed changes of price, minimum order, minimum run and lead time."""
     try:
         for kind in kinds(whatif.lens.of_offer(offer), offer):
             if not _promising(whatif, offer, kind):
@@ -36,10 +35,9 @@ def offer_changes(whatif: WhatIf, offer: int, clock: Clock) -> list[Counterfactu
 
             change = smallest(kind.steps, kind.make, confirmed)
             if change is not None:
-                found.append(counterfactual(change))
+                made.counterfactuals.append(counterfactual(change))
     except OutOfTimeError:
-        pass  # what was confirmed until now stands
-    return found
+        made.unfinished = True  # what was confirmed until now stands
 
 
 def kinds(tables: Tables, row: int) -> Iterator[Kind]:

@@ -51,7 +51,7 @@ def _least(solution: Solution, line: int) -> int:
 def _reachable(solution: Solution, line: int) -> int:
     """The most ticks that as many offers as the line may have could deliver together."""
     market = solution.market
-    own = np.flatnonzero(solution.x_line == line)
+    own = solution.variables_by_line.of(np.array([line]))
     by_pair: dict[int, int] = {}
     for x in own.tolist():
         room = int(market.slot_capacity[market.x_slot[x]])
@@ -69,7 +69,7 @@ def _too_dear(solution: Solution, demand: int, lines: list[int], bundle: bool) -
         return False
     costs = []
     for line in lines:
-        pairs = np.flatnonzero(market.pair_line == line)
+        pairs = solution.pairs_by_line.of(np.array([line]))
         once = market.pair_fixed_cost[pairs] + market.setup_cost[market.pair_setup[pairs]]
         unit = market.pair_unit_cost[pairs] * _least(solution, line)
         # A setup may be shared by the lines of a bundle, so it counts for single lines only.
@@ -80,6 +80,6 @@ def _too_dear(solution: Solution, demand: int, lines: list[int], bundle: bool) -
 def _closed(solution: Solution, line: int) -> bool:
     """Whether every offer for the line waits for its minimum run."""
     market = solution.market
-    offers = market.pair_offer[market.pair_line == line]
+    offers = market.pair_offer[solution.pairs_by_line.of(np.array([line]))]
     waiting = (market.min_run[offers] > 0) & (solution.offer_ticks[offers] == 0)
     return bool(waiting.all())

@@ -10,6 +10,7 @@ import numpy as np
 from services.matching.domain.problem import Problem
 from services.matching.domain.vocabulary import IntArray
 from services.matching.engine import Market, use_of
+from services.matching.explain.ranges import Ranges
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,28 @@ class Solution:
         ticks = np.zeros(self.market.offers, dtype=np.int64)
         np.add.at(ticks, self.market.pair_offer[self.market.x_pair], self.quantity)
         return ticks
+
+    @cached_property
+    def pair_ticks(self) -> IntArray:
+        """Ticks that each pair carries."""
+        ticks = np.zeros(self.market.pairs, dtype=np.int64)
+        np.add.at(ticks, self.market.x_pair, self.quantity)
+        return ticks
+
+    @cached_property
+    def pairs_by_line(self) -> Ranges:
+        """Pairs of each line."""
+        return Ranges(self.market.pair_line, self.market.lines)
+
+    @cached_property
+    def variables_by_line(self) -> Ranges:
+        """Variables of each line."""
+        return Ranges(self.x_line, self.market.lines)
+
+    @cached_property
+    def variables_by_pair(self) -> Ranges:
+        """Variables of each pair."""
+        return Ranges(self.market.x_pair, self.market.pairs)
 
     @cached_property
     def demand_value(self) -> IntArray:

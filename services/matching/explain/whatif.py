@@ -17,15 +17,19 @@ from services.matching.domain.eligibility import Candidates, verdicts
 from services.matching.domain.pairs import Pairs, eligible_of
 from services.matching.domain.tables import Tables
 from services.matching.domain.vocabulary import IntArray
-from services.matching.engine import Market, Options, Part, component_of, solve
+from services.matching.engine import Market, Options, Part, Result, component_of, solve
 from services.matching.explain.lens import Lens
 from services.matching.explain.neighbourhood import Change, Neighbourhood, Surroundings
-from services.matching.explain.solution import Solution
+from services.matching.explain.solution import Solution, value_by_demand
 
 MOST_SECONDS = 1.0
 """Longest time of one solve."""
 WORK = 1.0
 """The solver's own limit of work for one solve, about a second per unit."""
+LEAST_SECONDS = 0.25
+"""Shortest share of the time for one explanation."""
+MOST_WAITING = 6
+"""Demands without anything that may take what a forbidden pair leaves."""
 
 
 @dataclass
@@ -54,12 +58,26 @@ class Clock:
             raise OutOfTimeError
 
     def share(self, parts: int) -> Clock:
-        """A clock for one of so many parts; what is not used stays for the others."""
-        return Clock(min(self.deadline, time.monotonic() + max(0.0, self.left) / max(1, parts)))
+        """A clock for one of so many parts; what is not used stays for the others.
+
+        A part gets `LEAST_SECONDS` as long as there are any: in less nothing is found out.
+        """
+        part = max(LEAST_SECONDS, self.left / max(1, parts))
+        return Clock(min(self.deadline, time.monotonic() + part))
 
 
 class OutOfTimeError(Exception):
     """The clock has run out."""
+
+
+@dataclass(frozen=True)
+class Without:
+    """What is left of a demand and of the market without a pair. Money in minor units."""
+
+    served: bool
+    """Whether the pair's line is served by another."""
+    market_loss: int
+    own_loss: int
 
 
 class WhatIf:
@@ -81,9 +99,12 @@ class WhatIf:
             OutOfTimeError: the clock has run out.
         """
         clock.check()
-        rows = np.array(sorted(lines), dtype=np.int64)
-        fresh = eligible_of(tables, rows) if lines else _NO_PAIRS
-        near = self._near.around(Change(tables, fresh, rows), np.array([demand]), demand)
+        every = np.array(self.solution.problem.lines_of(demand), dtype=np.int64)
+        asked = np.array(sorted(lines), dtype=np.int64)
+        fresh = eligible_of(tables, asked) if lines else _NO_PAIRS
+        kept = self._own_pairs(np.setdiff1d(every, asked))
+        change = Change(tables, Pairs.joined([kept, fresh]), every)
+        near = self._near.around(change, np.array([demand]), demand)
         if self.lens.tangled(near.demands, demand):
             return False
         part = component_of(near.market, int(np.searchsorted(near.demands, demand)))
@@ -119,6 +140,30 @@ class WhatIf:
                     return True
         return False
 
+    def without(self, demand: int, pair: int, clock: Clock) -> Without | None:
+        """What is left when a pair may not be used; None where steps cannot tell.
+
+        Raises:
+            OutOfTimeError: the clock has run out.
+        """
+        clock.check()
+        problem, market = self.solution.problem, self.solution.market
+        lines = np.array(problem.lines_of(demand), dtype=np.int64)
+        own = np.sort(self.solution.pairs_by_line.of(lines))
+        change = Change(problem.tables, problem.pairs.take(own[own != pair]), lines)
+        around = np.append(self._waiting_for(int(market.pair_offer[pair])), demand)
+        near = self._near.around(change, np.unique(around), demand)
+        if self.lens.tangled(near.demands, demand):
+            return None
+        answer = self._solve(near.market, clock)
+        left = value_by_demand(near.market, answer.quantity)[near.demands == demand]
+        x_line = near.lines[_x_line(near.market)]
+        return Without(
+            served=bool(answer.quantity[x_line == market.pair_line[pair]].any()),
+            market_loss=max(0, self._value(near.demands, demand) - answer.objective),
+            own_loss=int(self.solution.demand_value[demand] - left.sum()),
+        )
+
     def changes_pairs(self, tables: Tables, lines: list[int]) -> bool:
         """Whether the lines' eligible pairs or their periods differ from the round's."""
         fresh = eligible_of(tables, np.array(lines, dtype=np.int64))
@@ -133,15 +178,35 @@ class WhatIf:
         self, near: Neighbourhood, part: Part, clock: Clock, own: int = -1
     ) -> IntArray | None:
         """A part's assignment that beats the round's there, if one is found."""
-        clock.check()
-        demands = near.demands[part.demands]
-        known = self.lens.known.demand_value[demands]
-        before = int(np.where(demands == own, self.solution.demand_value[demands], known).sum())
+        before = self._value(near.demands[part.demands], own)
         slack = self._slack_per_tick * int(part.market.line_quantity.sum())
+        answer = self._solve(part.market, clock)
+        return answer.quantity if answer.objective > before + slack else None
+
+    def _solve(self, market: Market, clock: Clock) -> Result:
+        clock.check()
         limit = max(0.05, min(MOST_SECONDS, clock.left))
         options = Options(seed=self._seed, time_limit_seconds=limit, deterministic_limit=WORK)
-        answer = solve(part.market, options)
-        return answer.quantity if answer.objective > before + slack else None
+        return solve(market, options)
+
+    def _value(self, demands: IntArray, own: int) -> int:
+        """What the round gives these demands, one's own exactly."""
+        known = self.lens.known.demand_value[demands]
+        return int(np.where(demands == own, self.solution.demand_value[demands], known).sum())
+
+    def _own_pairs(self, lines: IntArray) -> Pairs:
+        return self.solution.problem.pairs.take(np.sort(self.solution.pairs_by_line.of(lines)))
+
+    def _waiting_for(self, offer: int) -> IntArray:
+        """Demands that get nothing and could use an offer, those of most worth first."""
+        pairs = self.lens.pairs
+        at = self.lens.pairs_by_offer.of(np.array([offer]))
+        demand = self.solution.problem.tables.lines.demand[pairs.line[at]]
+        hungry = self.lens.known.demand_value[demand] == 0
+        most = self.lens.known.problem.tables.lines.limit_price[pairs.line[at]]
+        order = np.argsort(-most[hungry], kind="stable")
+        found: IntArray = np.unique(demand[hungry][order][:MOST_WAITING])
+        return found
 
     def _pairs_of_offer(self, tables: Tables, offer: int) -> Pairs:
         """The pairs of one offer found anew, as far as they may be known."""

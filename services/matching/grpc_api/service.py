@@ -86,7 +86,8 @@ class MatchingServicer(_Base):  # type: ignore[misc]
         self, request: pb.GetProposalRequest, _context: Context
     ) -> proposal_pb2.Proposal:
         """Read a proposal."""
-        return await self._answers.get(request.name, request.party, operator=_is_operator())
+        seen = await self._answers.get(request.name, request.party, operator=_is_operator())
+        return await self._reading.with_choices(seen, request.party)
 
     async def ListProposals(
         self, request: pb.ListProposalsRequest, _context: Context

@@ -7,12 +7,13 @@ the last subject it holds, and all explanations of one organization stand beside
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from heapq import merge
 from typing import Any
 
 from services.chassis.access import organization_of
 from services.chassis.mongo import Collection, insert_missing
+from services.matching.domain.explained import SERVED
 from spareline.matching.v1 import explanation_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb
 
@@ -22,8 +23,8 @@ PIECE_SUBJECTS = 200
 PIECE_BYTES = 2 * 1024 * 1024
 """A piece ends with the explanation that fills it, before it is compressed."""
 
-SOLVED, HELD = "1-solved", "2-held"
-"""What the solve explained; and what could not be held afterwards, which overrules it."""
+CHOSEN, SOLVED, HELD = "0-chosen", "1-solved", "2-held"
+"""Of what was served whole; of what was not; of what could not be held, which overrules both."""
 
 
 class Explanations:
@@ -49,7 +50,7 @@ class Explanations:
 
     async def get(self, round_name: str, subject: str) -> Explanation | None:
         """Return what a round says of a demand or an offer."""
-        for part in (HELD, SOLVED):
+        for part in (HELD, SOLVED, CHOSEN):
             query = {"round": round_name, "part": part, "last": {"$gte": subject}}
             found = await self._collection.find(query).sort("last", 1).limit(1).to_list(1)
             for each in _unpacked(found[0]) if found else ():
@@ -70,7 +71,7 @@ class Explanations:
     ) -> list[Explanation]:
         """Return up to ``size`` explanations of a round (of one organization), by subject.
 
-        ``after`` is the subject of the last one before.
+        What was served whole is left out. ``after`` is the subject of the last one before.
         """
         first = max(after, f"{organization}/" if organization else "")
         parts = [
@@ -105,6 +106,14 @@ class Explanations:
         query = {"round": round_name, "part": part, "last": {"$gt": after}}
         async for document in self._collection.find(query).sort("last", 1).batch_size(2):
             yield _unpacked(document)
+
+
+def by_part(explanations: Iterable[Explanation]) -> dict[str, list[Explanation]]:
+    """What a round explains, by the part that it is stored in."""
+    parts: dict[str, list[Explanation]] = {CHOSEN: [], SOLVED: []}
+    for each in explanations:
+        parts[CHOSEN if each.outcome == SERVED else SOLVED].append(each)
+    return parts
 
 
 def _pieces(

@@ -21,7 +21,7 @@ from services.matching.domain.proposals import stamp
 from services.matching.rounds.runner import RoundResult, RoundRunner
 from services.matching.rounds.snapshot import RoundInputs
 from services.matching.store.artifacts import Artifacts
-from services.matching.store.explanations import Explanations
+from services.matching.store.explanations import Explanations, by_part
 from services.matching.store.memory import Memory
 from services.matching.store.proposals import Proposals
 from services.matching.store.round_lock import RoundLock, now_ms
@@ -257,7 +257,8 @@ class Clearing:
         name, order = writer.round.name, writer.stored.document["order"]
         await self._artifacts.put(name, ANSWER, result.answer)
         what_if = writer.round.what_if
-        await self._explanations.put(result.explanations, order, what_if=what_if)
+        for part, some in by_part(result.explanations).items():
+            await self._explanations.put(some, order, what_if=what_if, part=part)
         if what_if:
             await self._conclude_what_if(writer, result)
             return

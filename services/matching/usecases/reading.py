@@ -12,7 +12,7 @@ from services.matching.store.explanations import Explanations
 from services.matching.store.memory import Fairness
 from services.matching.usecases.rounds import RoundDesk
 from spareline.errors.v1 import reason_pb2
-from spareline.matching.v1 import explanation_pb2
+from spareline.matching.v1 import explanation_pb2, proposal_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb
 
 _DEFAULT_PAGE = 50
@@ -68,9 +68,24 @@ class ReadingRoom:
             found = await self._explanations.latest(request.subject)
         if found is None:
             raise NotFound(
-                reason_pb2.REASON_NOT_FOUND, "No round explains this: it was matched, or is new"
+                reason_pb2.REASON_NOT_FOUND,
+                "No round explains this: none has run since it was posted",
             )
         return found
+
+    async def with_choices(
+        self, proposal: proposal_pb2.Proposal, party: str
+    ) -> proposal_pb2.Proposal:
+        """Add to a proposal as it is seen why each partner was chosen, if the reader may know.
+
+        The demander may, and an operator who reads as nobody's party. An offering party may not:
+        which others were within the limit tells of the limit.
+        """
+        if proposal.demand and (not party or proposal.parties[0].own):
+            found = await self._explanations.get(proposal.round, proposal.demand)
+            if found is not None:
+                proposal.choices.extend(found.choices)
+        return proposal
 
     async def explanations(
         self, request: pb.ListExplanationsRequest, principal: Principal

@@ -3,9 +3,9 @@
 import pytest
 
 from services.chassis.mongo import Database
-from services.matching.domain.explained import explanation_name
+from services.matching.domain.explained import SERVED, explanation_name
 from services.matching.store import explanations as store
-from services.matching.store.explanations import HELD, Explanations
+from services.matching.store.explanations import CHOSEN, HELD, SOLVED, Explanations, by_part
 from spareline.matching.v1.explanation_pb2 import Explanation
 
 OLD, NEW = "rounds/old", "rounds/new"
@@ -80,6 +80,17 @@ async def test_what_could_not_be_held_overrules_what_the_solve_said(kept: Explan
     listed = await kept.in_round(NEW, FIRMS[1], "", 100)
     assert [each.subject for each in listed] == sorted([*subjects(FIRMS[1]), fresh])
     assert [e.subject for e in listed if e.outcome == "hold_failed"] == sorted([subject, fresh])
+
+
+async def test_what_was_served_is_read_by_subject_and_not_listed(kept: Explanations) -> None:
+    subject = subjects(FIRMS[-1])[-1]  # the newer round explains it not as unmatched
+    parts = by_part([explanation(NEW, subject, SERVED)])
+    assert list(parts) == [CHOSEN, SOLVED]
+    for part, some in parts.items():
+        await kept.put(some, "2", what_if=False, part=part)
+    assert (await kept.get(NEW, subject) or Explanation()).outcome == SERVED
+    assert (await kept.latest(subject) or Explanation()).outcome == SERVED
+    assert subject not in [each.subject for each in await kept.in_round(NEW, "", "", 100)]
 
 
 async def test_storing_again_after_a_crash_half_way_leaves_each_once(

@@ -127,7 +127,7 @@ def test_an_idle_offer_learns_what_keeps_customers_away() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_explanations_cover_all_and_name_no_other_organization(seed: int) -> None:
+def test_explanations_cover_all_and_name_none_but_public_alternatives(seed: int) -> None:
     book = books.random_book(seed)
     solution = solved(book)
     found = explain(solution, "rounds/r1", 1, 3.0)
@@ -144,13 +144,18 @@ def test_explanations_cover_all_and_name_no_other_organization(seed: int) -> Non
         for row, offer in enumerate(solution.problem.tables.offers.messages)
         if not solution.offer_ticks[row]
     }
-    assert {each.subject for each in found} == missing | idle
+    served = {each.subject for each in found if each.outcome == "served"}
+    assert {each.subject for each in found} - served == missing | idle
+    assert not served & missing
     names = [organization.name for organization in book.organizations]
     for each in found:
         text = json.dumps(MessageToDict(each))
         owner = "/".join(each.subject.split("/")[:2])
         for name in names:
-            assert name == owner or f"{name}/" not in text
+            told = [other.offer for choice in each.choices for other in choice.next]
+            assert name == owner or text.count(f"{name}/") == sum(
+                offer.startswith(f"{name}/") for offer in told
+            )
             assert name == owner or f"Firm {name.split('/')[1]}" not in text
         for funnel in each.funnels:
             assert funnel.considered == funnel.eligible + sum(s.count for s in funnel.steps)
