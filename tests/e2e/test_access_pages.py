@@ -144,6 +144,7 @@ def _aimed(running: Scene, path: str) -> str:
         .replace("{demand}", "test")
         .replace("{webhook}", "none")
         .replace("{event}", "none")
+        .replace("{draft}", "0" * 32)
         .replace("{round}", round_)
         .replace("{proposal}", proposal)
     )
