@@ -16,6 +16,7 @@ from services.chassis.grpc_errors import from_rpc_error
 from spareline.matching.v1 import matching_service_pb2_grpc as matching_grpc
 from spareline.registry.v1 import draft_service_pb2_grpc as draft_grpc
 from spareline.registry.v1 import identity_service_pb2_grpc as identity_grpc
+from spareline.registry.v1 import mail_service_pb2_grpc as mail_grpc
 from spareline.registry.v1 import market_data_service_pb2_grpc as market_data_grpc
 from spareline.registry.v1 import registry_service_pb2_grpc as registry_grpc
 from spareline.registry.v1 import webhook_service_pb2_grpc as webhook_grpc
@@ -30,6 +31,7 @@ class Services:
     def __init__(self, registry: grpc.aio.Channel, matching: grpc.aio.Channel) -> None:
         self.registry = registry_grpc.RegistryServiceStub(registry)
         self.identity = identity_grpc.IdentityServiceStub(registry)
+        self.mail = mail_grpc.MailServiceStub(registry)
         self.webhooks = webhook_grpc.WebhookServiceStub(registry)
         self.drafts = draft_grpc.DraftServiceStub(registry)
         self.market_data = market_data_grpc.MarketDataServiceStub(registry)

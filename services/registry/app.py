@@ -14,14 +14,17 @@ from services.registry.domain.taxonomy import load_taxonomy
 from services.registry.grpc_api.draft_servicer import DraftServicer
 from services.registry.grpc_api.identity_servicer import IdentityServicer
 from services.registry.grpc_api.ledger_servicer import LedgerServicer
+from services.registry.grpc_api.mail_servicer import MailServicer
 from services.registry.grpc_api.market_data_servicer import MarketDataServicer
 from services.registry.grpc_api.registry_servicer import RegistryServicer
 from services.registry.grpc_api.webhook_servicer import WebhookServicer
 from services.registry.identity_parts import Identity, IdentityOptions, open_identity
+from services.registry.mail_parts import open_mail
 from services.registry.posting_parts import PostingParts, PostingStores
 from services.registry.settings import RegistrySettings
 from services.registry.signing_key import signer
 from services.registry.usecases import credit, places
+from services.registry.usecases.mail_settings import MailChoices
 from services.registry.usecases.relations import Neighbours
 from services.registry.usecases.sweeping import (
     CLAIMS_SECONDS,
@@ -39,6 +42,8 @@ from spareline.registry.v1 import (
     identity_service_pb2_grpc,
     ledger_service_pb2,
     ledger_service_pb2_grpc,
+    mail_service_pb2,
+    mail_service_pb2_grpc,
     market_data_service_pb2,
     market_data_service_pb2_grpc,
     registry_service_pb2,
@@ -121,9 +126,19 @@ async def build(
     app.spawn("relay", relay.run())
     _follow(app, bus, identity, postings)
     _sweep(app, settings, identity, postings)
-    webhooks = open_webhooks(app, bus, identity, key, settings)
-    port = await _serve(app, settings, identity, postings, webhooks, database, bus)
+    desks = Desks(
+        open_webhooks(app, bus, identity, key, settings), open_mail(app, bus, identity, settings)
+    )
+    port = await _serve(app, settings, identity, postings, desks, database, bus)
     return Registry(port, identity, postings, relay)
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """What tells people and programs of news."""
+
+    webhooks: WebhookDesk
+    mail: MailChoices
 
 
 class _Wake:
@@ -160,7 +175,7 @@ async def _serve(
     settings: RegistrySettings,
     identity: Identity,
     postings: PostingParts,
-    webhooks: WebhookDesk,
+    desks: Desks,
     database: Database,
     bus: Bus,
 ) -> int:
@@ -173,6 +188,7 @@ async def _serve(
     ledger = ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"]
     identities = identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"]
     drafts = draft_service_pb2.DESCRIPTOR.services_by_name["DraftService"]
+    mails = mail_service_pb2.DESCRIPTOR.services_by_name["MailService"]
     hooks = webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"]
     market_data = market_data_service_pb2.DESCRIPTOR.services_by_name["MarketDataService"]
     return await grpc_server(
@@ -208,7 +224,12 @@ async def _serve(
             (
                 hooks,
                 webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server,
-                WebhookServicer(webhooks),
+                WebhookServicer(desks.webhooks),
+            ),
+            (
+                mails,
+                mail_service_pb2_grpc.add_MailServiceServicer_to_server,
+                MailServicer(desks.mail),
             ),
         ],
         TokenVerifier(identity.tokens.fetch),

@@ -15,6 +15,7 @@ from services.registry.store.api_keys import ApiKeys
 from services.registry.store.audit import AuditLog
 from services.registry.store.credit import CreditAccounts
 from services.registry.store.drafts import Drafts as DraftStore
+from services.registry.store.mail import Mail
 from services.registry.store.organizations import Organizations
 from services.registry.store.sessions import Sessions
 from services.registry.store.webhooks import Webhooks
@@ -73,6 +74,7 @@ class Identity:
     credit: Credit
     drafts: Drafts
     webhooks: Webhooks
+    mail: Mail
     clock: Clock
 
     @property
@@ -116,8 +118,8 @@ async def open_identity(
     organizations = Organizations(database, notify)
     accounts, keys, drafts = Accounts(database), ApiKeys(database), DraftStore(database)
     sessions, credit_accounts = Sessions(database), CreditAccounts(database)
-    webhooks = Webhooks(database)
-    for store in (organizations, accounts, keys, sessions, drafts, webhooks):
+    webhooks, mail = Webhooks(database), Mail(database)
+    for store in (organizations, accounts, keys, sessions, drafts, webhooks, mail):
         await store.ensure_indexes()
     passwords = Passwords(options.password_cost)
     tokens = Tokens(signer, clock)
@@ -146,7 +148,9 @@ async def open_identity(
                     options.service_secrets,
                     clock,
                 ),
-                members=Members(organizations, accounts, sessions, drafts, passwords, audit, clock),
+                members=Members(
+                    organizations, accounts, sessions, drafts, mail, passwords, audit, clock
+                ),
                 keys=Keys(organizations, keys, audit, clock),
                 organization_calls=OrganizationCalls(organizations, audit, relations, clock),
                 delegations=Delegations(organizations, audit, clock),
@@ -158,6 +162,7 @@ async def open_identity(
                     credit_accounts,
                     drafts,
                     webhooks,
+                    mail,
                     audit,
                     open_commitments,
                     withdraw_postings,
@@ -167,6 +172,7 @@ async def open_identity(
                 credit=Credit(organizations, credit_accounts, audit, clock),
                 drafts=Drafts(drafts, clock),
                 webhooks=webhooks,
+                mail=mail,
                 clock=clock,
             )
         finally:

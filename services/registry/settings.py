@@ -1,6 +1,7 @@
 """The registry's settings, from the environment (``SPARELINE_…``)."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -26,6 +27,16 @@ class RegistrySettings(ChassisSettings):
         default=False, description="webhooks may point into private networks, and to plain http"
     )
     webhook_days: int = Field(default=3, ge=1, le=30, description="so long a delivery is tried")
+    smtp_host: str = Field(default="", description="takes mail to members; empty: none is sent")
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    mail_from: str = "Spareline <noreply@localhost>"
+    mail_digest_seconds: float = Field(default=900.0, gt=0, description="news gather so long")
+    public_url: str = Field(
+        default="http://127.0.0.1:8080", description="where the pages are, for links in mails"
+    )
 
     @field_validator("service_secrets")
     @classmethod

@@ -17,6 +17,7 @@ SIGNED_IN = (
     "/",
     "/organization",
     "/organization/webhooks",
+    "/account/mail",
     "/offers",
     "/offers/new?q=milling",
     "/offers/new?capability=production.machining.milling.5-axis",

@@ -76,8 +76,11 @@ def call(
 
 
 @contextmanager
-def running(**settings: Any) -> Iterator[Place]:
-    """Run the market until the block ends. Raises whatever kept it from starting."""
+def running(registry: Mapping[str, Any] | None = None) -> Iterator[Place]:
+    """Run the market until the block ends. Raises whatever kept it from starting.
+
+    ``registry``: more settings of the registry.
+    """
     loop = asyncio.new_event_loop()
     ready: threading.Event = threading.Event()
     state: dict[str, Any] = {}
@@ -86,10 +89,10 @@ def running(**settings: Any) -> Iterator[Place]:
         done = state["done"] = asyncio.Event()
         with tempfile.TemporaryDirectory() as folder:
             async with (
-                mm.running(Path(folder)) as market,
+                mm.running(Path(folder), **(registry or {})) as market,
                 App("gateway", drain_seconds=0.2) as app,
             ):
-                state["place"] = await _set(market, app, loop, settings)
+                state["place"] = await _set(market, app, loop)
                 ready.set()
                 await done.wait()
 
@@ -114,22 +117,17 @@ def running(**settings: Any) -> Iterator[Place]:
         thread.join(30)
 
 
-async def _set(
-    market: mm.Market, app: App, loop: asyncio.AbstractEventLoop, settings: Mapping[str, Any]
-) -> Place:
+async def _set(market: mm.Market, app: App, loop: asyncio.AbstractEventLoop) -> Place:
     port = servers.free_port()
-    built = GatewaySettings(
-        **{
-            "gateway_port": port,
-            "registry_address": f"127.0.0.1:{market.registry_port}",
-            "matching_address": f"127.0.0.1:{market.matching_port}",
-            "session_key": "k" * 32,
-            "secure_cookies": False,
-            "drain_seconds": 0.2,
-            **settings,
-        }
+    settings = GatewaySettings(
+        gateway_port=port,
+        registry_address=f"127.0.0.1:{market.registry_port}",
+        matching_address=f"127.0.0.1:{market.matching_port}",
+        session_key="k" * 32,  # type: ignore[arg-type]
+        secure_cookies=False,
+        drain_seconds=0.2,
     )
-    await gateway.build(app, built)
+    await gateway.build(app, settings)
     operator = await market.operator()
     await mm.quiet_policy(operator)
     alpha, beta = await market.member("alpha"), await market.member("beta")

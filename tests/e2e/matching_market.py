@@ -127,6 +127,7 @@ class Market:
         self.suffix = uuid.uuid4().hex[:8]
         self.registry_port = 0
         self.matching_port = 0
+        self.registry_settings: dict[str, Any] = {}
         self.actors: list[Actor] = []
         self._registry: contextlib.AsyncExitStack | None = None
         self._matching: contextlib.AsyncExitStack | None = None
@@ -143,6 +144,7 @@ class Market:
             operator_password=OPERATOR[1],  # type: ignore[arg-type]
             webhook_private_targets=True,
             drain_seconds=0.2,
+            **self.registry_settings,
         )
         stack = contextlib.AsyncExitStack()
         app = await stack.enter_async_context(App("registry", drain_seconds=0.2))
@@ -241,10 +243,11 @@ class Market:
 
 
 @contextlib.asynccontextmanager
-async def running(directory: Path) -> AsyncIterator[Market]:
-    """Run a market on servers of its own."""
+async def running(directory: Path, **registry: Any) -> AsyncIterator[Market]:
+    """Run a market on servers of its own; ``registry``: more settings of the registry."""
     async with servers.nats_server() as nats, servers.mongo_server() as mongo:
         market = Market(directory, nats.url, mongo.url)
+        market.registry_settings = registry
         await market.start_registry()
         await market.start_matching()
         try:

@@ -24,6 +24,7 @@ from spareline.matching.v1 import matching_service_pb2, policy_pb2
 from spareline.registry.v1 import (
     identity_service_pb2,
     ledger_service_pb2,
+    mail_service_pb2,
     registry_service_pb2,
     webhook_service_pb2,
 )
@@ -38,6 +39,7 @@ SERVICES = (
     identity_service_pb2,
     registry_service_pb2,
     ledger_service_pb2,
+    mail_service_pb2,
     matching_service_pb2,
     webhook_service_pb2,
     operations_pb2,

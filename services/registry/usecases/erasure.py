@@ -19,6 +19,7 @@ from services.registry.store.audit import AuditLog
 from services.registry.store.changes import Change
 from services.registry.store.credit import CreditAccounts
 from services.registry.store.drafts import Drafts
+from services.registry.store.mail import Mail
 from services.registry.store.organizations import (
     ACTIVE,
     ERASED,
@@ -48,6 +49,7 @@ class Erasure:
         credit: CreditAccounts,
         drafts: Drafts,
         webhooks: Webhooks,
+        mail: Mail,
         audit: AuditLog,
         open_commitments: OpenCommitments,
         withdraw_postings: WithdrawPostings,
@@ -60,6 +62,7 @@ class Erasure:
         self._credit = credit
         self._drafts = drafts
         self._webhooks = webhooks
+        self._mail = mail
         self._audit = audit
         self._open_commitments = open_commitments
         self._withdraw_postings = withdraw_postings
@@ -124,6 +127,7 @@ class Erasure:
         await self._accounts.delete_all(name)
         await self._credit.delete(name)
         await self._webhooks.delete_all(name)
+        await self._mail.delete_below(name)
         await self._drafts.delete_all(name)
         await self._audit.delete_all(name)
 

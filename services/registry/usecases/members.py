@@ -13,6 +13,7 @@ from services.registry.store.accounts import Accounts, account_fields, member
 from services.registry.store.audit import AuditLog
 from services.registry.store.changes import Change
 from services.registry.store.drafts import Drafts
+from services.registry.store.mail import Mail
 from services.registry.store.organizations import ACTIVE, Organizations
 from services.registry.store.sessions import Sessions
 from services.registry.usecases import pages
@@ -35,6 +36,7 @@ class Members:
         accounts: Accounts,
         sessions: Sessions,
         drafts: Drafts,
+        mail: Mail,
         passwords: Passwords,
         audit: AuditLog,
         clock: Clock,
@@ -43,6 +45,7 @@ class Members:
         self._accounts = accounts
         self._sessions = sessions
         self._drafts = drafts
+        self._mail = mail
         self._passwords = passwords
         self._audit = audit
         self._clock = clock
@@ -152,6 +155,7 @@ class Members:
         await self._accounts.delete(request.name)
         await self._sessions.end_all(request.name)
         await self._drafts.delete_of_member(request.name)
+        await self._mail.delete_below(request.name)
         if not repeated:
             self._note(principal, "delete", request.name)
 

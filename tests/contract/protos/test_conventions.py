@@ -21,6 +21,7 @@ from spareline.registry.v1 import (
     draft_service_pb2,
     identity_service_pb2,
     ledger_service_pb2,
+    mail_service_pb2,
     market_data_service_pb2,
     registry_service_pb2,
     webhook_service_pb2,
@@ -28,6 +29,7 @@ from spareline.registry.v1 import (
 
 ROOT = Path(__file__).resolve().parents[3]
 SERVICE_FILES = (
+    mail_service_pb2,
     draft_service_pb2,
     identity_service_pb2,
     ledger_service_pb2,

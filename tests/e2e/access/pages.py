@@ -55,6 +55,8 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("POST", "/sign-in"): _all(400),
     ("GET", "/live"): _OWN,
     ("GET", "/organization"): _OWN,
+    ("GET", "/account/mail"): _OWN,
+    ("POST", "/account/mail"): Expected(303, 303, 303, 303),
     ("GET", "/organization/webhooks"): Expected(200, FORBIDDEN, 200, FORBIDDEN),
     ("POST", "/organization/webhooks"): Expected(400, FORBIDDEN, 400, FORBIDDEN),
     ("GET", "/organization/webhooks/{webhook}"): _WEBHOOK,

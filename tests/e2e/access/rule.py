@@ -15,12 +15,14 @@ from spareline.registry.v1 import (
     draft_service_pb2,
     identity_service_pb2,
     ledger_service_pb2,
+    mail_service_pb2,
     market_data_service_pb2,
     registry_service_pb2,
     webhook_service_pb2,
 )
 
 _FILES = (
+    mail_service_pb2,
     identity_service_pb2,
     registry_service_pb2,
     ledger_service_pb2,

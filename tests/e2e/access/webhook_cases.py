@@ -1,8 +1,9 @@
-"""The cases of webhooks, which are their owners' alone: a delegation does not reach so far."""
+"""The cases of webhooks and mail: their owners' alone, as a delegation does not reach so far."""
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from spareline.market.v1 import webhook_pb2
+from spareline.market.v1 import mail_pb2, webhook_pb2
+from spareline.registry.v1 import mail_service_pb2 as mail
 from spareline.registry.v1 import webhook_service_pb2 as api
 from tests.e2e.access.case import Case, same
 from tests.e2e.access.cast import A
@@ -11,6 +12,19 @@ _NONE = f"{A}/webhooks/none"
 _RENAMED = api.UpdateWebhookRequest(
     webhook=webhook_pb2.Webhook(name=_NONE, display_name="Other"),
     update_mask=FieldMask(paths=["display_name"]),
+)
+
+# Of a member that nobody of the cast is.
+_SETTINGS = mail_pb2.MailSettings(name=f"{A}/members/colleague/mailSettings")
+_NOT_YOURS = "ORGANIZATION_FORBIDDEN"
+
+MAIL = (
+    Case("GetMailSettings", same(mail.GetMailSettingsRequest(name=_SETTINGS.name)), _NOT_YOURS),
+    Case(
+        "UpdateMailSettings",
+        same(mail.UpdateMailSettingsRequest(mail_settings=_SETTINGS)),
+        _NOT_YOURS,
+    ),
 )
 
 WEBHOOKS = (

@@ -1,0 +1,55 @@
+"""What a mail says, in both languages, and that no word of it is left untranslated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from babel.messages.extract import extract_from_file
+from babel.messages.pofile import read_po
+
+from services.registry import mail_texts
+from services.registry.usecases.mail_sending import _latest
+from spareline.market.v1.mail_pb2 import MailSettings
+
+HOME = "https://market.example"
+
+
+def _news(count: int) -> dict[int, list[str]]:
+    return {MailSettings.KIND_PROPOSED: [f"rounds/r/proposals/p{i}" for i in range(count)]}
+
+
+def test_every_word_is_translated() -> None:
+    source = Path(mail_texts.__file__)
+    found = extract_from_file("python", source, keywords={"_": None, "ngettext": (1, 2)})
+    with mail_texts.CATALOGUE.open("rb") as file:
+        catalogue = read_po(file, locale="zh")
+    wanted = {message if isinstance(message, str) else message[0] for _, message, _, _ in found}
+    translated = {
+        (each.id if isinstance(each.id, str) else each.id[0]): each.string
+        for each in catalogue
+        if each.id
+    }
+    assert len(wanted) > 5
+    assert wanted == set(translated)
+    assert all("".join(text) for text in translated.values())
+
+
+def test_a_flood_becomes_one_short_mail() -> None:
+    text = mail_texts.body(_news(60), "en", "Li Wei", HOME)
+    assert text.count("/proposals/r/") == 10
+    assert f"and 50 more: {HOME}/proposals" in text
+    assert mail_texts.subject(_news(60), "en").startswith("Spareline: 60 proposals wait")
+    assert "等待您答复" in mail_texts.subject(_news(2), "zh")
+    assert "Li Wei，您好" in mail_texts.body(_news(2), "zh", "Li Wei", HOME)
+
+
+def test_only_the_last_news_of_a_proposal_is_told() -> None:
+    news = [
+        {"proposal": "rounds/r/proposals/a", "kind": MailSettings.KIND_PROPOSED},
+        {"proposal": "rounds/r/proposals/b", "kind": MailSettings.KIND_PROPOSED},
+        {"proposal": "rounds/r/proposals/a", "kind": MailSettings.KIND_CONFIRMED},
+    ]
+    assert _latest(news) == {
+        MailSettings.KIND_CONFIRMED: ["rounds/r/proposals/a"],
+        MailSettings.KIND_PROPOSED: ["rounds/r/proposals/b"],
+    }
