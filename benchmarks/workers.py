@@ -18,9 +18,11 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -112,8 +114,9 @@ def digest(result: Result) -> str:
     """Of the assignment and of the prices that prove its bound."""
     prices = result.certificate
     told = hashlib.sha256(result.quantity.tobytes())
-    for array in (prices.slot_price, prices.cap_price, prices.budget_price):
-        told.update(array.tobytes())
+    for field in fields(prices):
+        if isinstance(array := getattr(prices, field.name), np.ndarray):
+            told.update(array.tobytes())
     told.update(f"{prices.bound} {result.upper_bound}".encode())
     return told.hexdigest()[:16]
 
