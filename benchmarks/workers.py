@@ -3,8 +3,10 @@
 `python -m benchmarks.workers --parts 8 --demands 1000 --workers 1,2`: a row per number of workers,
 and one without any, as JSON Lines in artifacts/, and a table at the end. Workers are processes of
 their own (`python -m services.matching --worker`) on this machine, so its cores bound the speed-up;
-the process that runs the round solves too, while it waits. *Digest* is over the assignment and the
-prices: it must be the same in every row.
+the process that runs the round solves too, while it waits. *longest_cpu* is the processor time of
+the process that solved longest: with a core for every process, the solve takes so long. *cpu_ratio*
+compares that, and so shows the speed-up on a machine that others use too. *Digest* is over the
+assignment and the prices: it must be the same in every row.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -42,7 +45,10 @@ from services.matching.work.version import durable, engine_version
 Row = dict[str, str | int | float]
 
 RESULTS = Path("artifacts") / "benchmarks" / "workers.jsonl"
-COLUMNS = ("workers", "seconds", "ratio", "sent", "answered", "solved_here", "load", "digest")
+COLUMNS = (
+    *("workers", "seconds", "ratio", "longest_cpu", "all_cpu", "cpu_ratio"),
+    *("sent", "answered", "solved_here", "load", "digest"),
+)
 ACK_SECONDS = 10.0
 START_SECONDS = 120.0
 console = Console(stderr=True)
@@ -70,8 +76,8 @@ async def nats_server(folder: Path) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def workers(count: int, url: str, queue: WorkQueue, folder: Path) -> AsyncIterator[None]:
-    """So many workers, all of them waiting for work."""
+async def workers(count: int, url: str, queue: WorkQueue, folder: Path) -> AsyncIterator[list[int]]:
+    """So many workers, all of them waiting for work; their process ids."""
     environment = {**os.environ, "SPARELINE_NATS_URL": url, "SPARELINE_DRAIN_SECONDS": "1"}
     log = (folder / "workers.log").open("ab")
     command = (sys.executable, "-m", "services.matching", "--worker")
@@ -84,7 +90,7 @@ async def workers(count: int, url: str, queue: WorkQueue, folder: Path) -> Async
         async with asyncio.timeout(START_SECONDS):
             while await queue.idle(durable()) < count:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.1)
-        yield
+        yield [process.pid for process in started]
     finally:
         for process in started:
             process.terminate()
@@ -121,6 +127,13 @@ def digest(result: Result) -> str:
     return told.hexdigest()[:16]
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor seconds of a process and its children so far."""
+    process = psutil.Process(pid)
+    each = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    return float(sum(times.user + times.system for times in each))
+
+
 def units(outcome: str) -> int:
     """Units with this outcome so far."""
     return int(metrics.WORK_UNITS.labels(outcome)._value.get())
@@ -136,24 +149,30 @@ async def measure(
     folder: Path,
 ) -> Row:
     """The market solved with so many workers."""
-    before = {each: units(each) for each in ("sent", "answered", "solved_here")}
+    units_before = {each: units(each) for each in ("sent", "answered", "solved_here")}
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(events.connect(url))
         await bus.ensure_streams()
         queue = bus.work(ACK_SECONDS)
-        await stack.enter_async_context(workers(count, url, queue, folder))
+        pids = await stack.enter_async_context(workers(count, url, queue, folder))
+        pids.append(solver.pid or 0)
+        worked = [cpu_seconds(pid) for pid in pids]
         load, started = os.getloadavg()[0], time.perf_counter()
         sharing = Sharing(queue, least)
-        async with sharing.begin("rounds/bench", options.time_limit_seconds) as shared:
+        limit = options.time_limit_seconds
+        async with sharing.begin("rounds/bench", market.variables, limit) as shared:
             result = await solver.solve(market, options, Show(), shared)
             seconds = time.perf_counter() - started
+        spent = [cpu_seconds(pid) - before for pid, before in zip(pids, worked, strict=True)]
     verdict = verify(market, result.quantity, result.certificate, objective=result.objective)
     if not verdict.ok:
         raise RuntimeError(f"the answer does not verify: {verdict.message}")
     return {
         "workers": count,
         "seconds": round(seconds, 2),
-        **{each: units(each) - value for each, value in before.items()},
+        "longest_cpu": round(max(spent), 2),
+        "all_cpu": round(sum(spent), 2),
+        **{each: units(each) - value for each, value in units_before.items()},
         "objective": result.objective,
         "gap": round(result.gap, 5),
         "reproducible": int(result.reproducible),
@@ -178,8 +197,9 @@ async def run(
                 for count in [0, *counts]:
                     console.print(f"{count} workers")
                     row = await measure(market, options, count, least, solver, url, folder)
-                    alone = float((rows or [row])[0]["seconds"])
-                    row["ratio"] = round(alone / float(row["seconds"]), 2)
+                    for column, ratio in (("seconds", "ratio"), ("longest_cpu", "cpu_ratio")):
+                        alone = float((rows or [row])[0][column])
+                        row[ratio] = round(alone / float(row[column]), 2)
                     rows.append(row)
                     file.write(json.dumps(row) + "\n")
                     file.flush()

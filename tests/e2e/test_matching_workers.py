@@ -76,10 +76,10 @@ class Place:
         info = await self.queue._js.consumer_info("WORK", durable())
         return info.num_ack_pending or 0
 
-    async def solve(self, seconds: float = 240) -> Result:
+    async def solve(self) -> Result:
         """Solve the market, shared with whoever is there."""
-        sharing = Sharing(self.queue, 50)
-        async with asyncio.timeout(200), sharing.begin("rounds/r1", seconds) as shared:
+        begun = Sharing(self.queue, 50).begin("rounds/r1", MARKET.variables, 240)
+        async with asyncio.timeout(200), begun as shared:
             return await self.solver.solve(MARKET, OPTIONS, None, shared)
 
     async def left(self) -> tuple[int, list[str]]:
@@ -128,8 +128,11 @@ def count(outcome: str) -> int:
 async def test_two_workers_and_none_give_the_same_bytes_and_leave_nothing(
     place: Place, alone: Result
 ) -> None:
+    await place.queue.prepare(durable(), engine_version())
+    await place.queue.offer(engine_version(), "run.0", b"left by a process that died")
     assert told(await place.solve()) == told(alone)  # nobody is there
     assert count("sent") == 0
+    assert await place.left() == (0, [])
     await place.start_workers(2)
     before = {each: count(each) for each in ("sent", "answered", "solved_here", "given_back")}
     assert told(await place.solve()) == told(alone)

@@ -11,6 +11,7 @@ process: a parent that died leaves no solver behind.
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import queue
@@ -32,6 +33,8 @@ def serve(pipe: Connection) -> None:
     """Run until the pipe closes."""
     # Ctrl-C goes to the whole group; the parent decides what becomes of a running solve.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Loaded before the first work comes. The parent imports this module too, and has no use for it.
+    importlib.import_module("services.matching.engine.solving")
     line = _Line(pipe)
     threading.Thread(target=line.listen, daemon=True).start()
     while True:
@@ -46,7 +49,6 @@ def serve(pipe: Connection) -> None:
 
 
 def _solved(line: _Line, kind: str, number: int, rest: list[Any]) -> object:
-    # The parent imports this module too, and has no use for the solvers.
     from services.matching.engine.packing import pack_solved, unpack_unit
     from services.matching.engine.solving import solve, solve_unit
 

@@ -178,7 +178,8 @@ class RoundRunner:
             options = options_of(inputs)
             if self._sharing is None:
                 return await self._solver.solve(market, options, keep)
-            async with self._sharing.begin(inputs.round_name, options.time_limit_seconds) as shared:
+            limit = options.time_limit_seconds
+            async with self._sharing.begin(inputs.round_name, market.variables, limit) as shared:
                 return await self._solver.solve(market, options, keep, shared)
         finally:
             telling.cancel()

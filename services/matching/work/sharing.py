@@ -19,7 +19,7 @@ from services.chassis import logs, traces
 from services.chassis.work import AWAY, Claim, WorkQueue
 from services.matching import metrics
 from services.matching.engine.process import Desk
-from services.matching.work.ticket import ANSWERS, OVER, STEPS, Ticket, read_word, word
+from services.matching.work.ticket import ALL, ANSWERS, OVER, STEPS, Ticket, read_word, word
 from services.matching.work.version import durable, engine_version
 
 # A worker that looks for work again is not seen for a moment: we look a few times.
@@ -50,12 +50,16 @@ class Sharing:
         self._least = least_variables
 
     @asynccontextmanager
-    async def begin(self, name: str, seconds: float) -> AsyncIterator[Shared | None]:
-        """Share one solve of ``seconds``, or none when nobody is there to share it with.
+    async def begin(
+        self, name: str, variables: int, seconds: float
+    ) -> AsyncIterator[Shared | None]:
+        """Share one solve of ``seconds``, or none when it is not worth it or nobody is there.
 
-        ``name`` tells it apart in logs. On leaving, nothing of it stays in queue and room.
+        ``name`` tells it apart in logs; a market of so many ``variables`` is to be solved. On
+        leaving, nothing of it stays in queue and room. One at a time over all processes.
         """
-        idle = await self._idle() if self._least else 0
+        worth = self._least > 0 and variables >= 2 * self._least
+        idle = await self._idle() if worth else 0
         if not idle:
             yield None
             return
@@ -70,10 +74,13 @@ class Sharing:
             return 0
         try:
             await self._queue.prepare(durable(), engine_version())
+            # One round runs at a time: what is still there is of a process that died.
+            await self._queue.withdraw(engine_version(), ">")
+            await self._queue.tell(OVER + ALL, word())
             most = 0
             for _ in range(_LOOKS):
-                most = max(most, await self._queue.idle(durable()))
                 await asyncio.sleep(_LOOK_SECONDS)
+                most = max(most, await self._queue.idle(durable()))
         except AWAY as error:
             _log.warning("the work queue is away", error=type(error).__name__)
             return 0

@@ -8,8 +8,9 @@ import re
 from dataclasses import asdict, dataclass, field
 
 # Subjects, each followed by the run: an answer lies ready, or none will come; where a part stands;
-# the run is over.
+# the run is over, or all are.
 ANSWERS, STEPS, OVER = "work.answer.", "work.step.", "work.over."
+ALL = "all"
 
 # Who takes a unit that often and does not bring it to an end will not do so the next time.
 MOST_DELIVERIES = 3

@@ -17,7 +17,7 @@ from services.chassis.work import AWAY, Claim, Taker, WorkQueue
 from services.matching import metrics
 from services.matching.engine import InfeasiblePins, Progress, SolverDied, SolverProcess
 from services.matching.engine.packing import UnreadableUnit
-from services.matching.work.ticket import ANSWERS, MOST_DELIVERIES, OVER, STEPS, Ticket, word
+from services.matching.work.ticket import ALL, ANSWERS, MOST_DELIVERIES, OVER, STEPS, Ticket, word
 from services.matching.work.version import durable, engine_version
 
 DEAD = "dead.matching-work"
@@ -172,6 +172,6 @@ class Worker:
 
     def _hear(self, subject: str, _: bytes) -> None:
         """A run is over: what we solve for it, nobody needs."""
-        if self._run and subject == OVER + self._run:
+        if self._run and subject in (OVER + self._run, OVER + ALL):
             self._over = True
             self._solver.cancel()
