@@ -50,7 +50,7 @@ def _without(whatif: WhatIf, demand: int, pair: int, made: Choice, clock: Clock)
     try:
         left = whatif.without(demand, pair, clock)
     except OutOfTimeError:
-        return
+        left = whatif.given_up(demand, pair)
     if left is not None:
         made.otherwise = "next_best" if left.served else "unserved"
         made.market_loss, made.own_loss = left.market_loss, left.own_loss

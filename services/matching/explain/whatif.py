@@ -164,6 +164,27 @@ class WhatIf:
             own_loss=int(self.solution.demand_value[demand] - left.sum()),
         )
 
+    def given_up(self, demand: int, pair: int) -> Without | None:
+        """What is lost at most, told without solving: the demand falls, and all else stays.
+
+        None where something else may follow: another offer for the line, other lines that stay, or
+        an offer that would fall below its minimum run.
+        """
+        solution, market = self.solution, self.solution.market
+        lines = np.array(solution.problem.lines_of(demand), dtype=np.int64)
+        alone = len(lines) == 1 or bool(market.bundle[demand])
+        others = len(solution.pairs_by_line.of(np.array([market.pair_line[pair]]))) - 1
+        own = solution.pairs_by_line.of(lines)
+        offers = market.pair_offer[own]
+        taken = np.zeros(market.offers, dtype=np.int64)
+        np.add.at(taken, offers, solution.pair_ticks[own])
+        left = solution.offer_ticks[offers] - taken[offers]
+        falls = ((left > 0) & (left < market.min_run[offers])).any()
+        if not alone or others or falls or self.lens.tangled(np.array([demand]), demand):
+            return None
+        value = int(solution.demand_value[demand])
+        return Without(served=False, market_loss=max(0, value), own_loss=value)
+
     def changes_pairs(self, tables: Tables, lines: list[int]) -> bool:
         """Whether the lines' eligible pairs or their periods differ from the round's."""
         fresh = eligible_of(tables, np.array(lines, dtype=np.int64))
