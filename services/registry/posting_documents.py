@@ -116,5 +116,6 @@ def _keys(posting: Offer | Demand) -> list[str]:
     for code in codes:
         steps = code.split(".")
         found.update((f"c:{'.'.join(steps[: i + 1])}", None) for i in range(len(steps)))
+        found[f"l:{code}"] = None
     found.update((f"w:{word}", None) for word in search_words.words(posting.title))
     return list(found)

@@ -154,6 +154,25 @@ async def test_an_erased_organization_leaves_no_draft(market: Market) -> None:
     assert await market.running.identity.drafts._store.of_member(parent) == []
 
 
+async def test_demands_are_listed_by_what_an_offer_could_serve(market: Market) -> None:
+    owner, reader = await market.sme("asker"), await market.sme("server")
+    milling = "production.machining.milling"
+    for title, code in (("above", milling), ("same", f"{milling}.3-axis"), ("beside", FREE)):
+        await create_demand(owner, demand(title, capability=code))
+    await create_demand(owner, demand("other branch of it", capability=f"{milling}.5-axis"))
+
+    async def served_by(code: str) -> list[str]:
+        request = api.ListDemandsRequest(
+            parent="organizations/-", filter=api.PostingFilter(served_by=code)
+        )
+        found = await reader.registry.ListDemands(request)
+        return [each.title for each in found.demands]
+
+    assert await served_by(f"{milling}.3-axis") == ["same", "above"]
+    assert await served_by(milling) == ["above"]
+    assert await served_by("production.machining") == []
+
+
 async def test_figures_come_from_what_is_public_and_from_enough_firms(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:

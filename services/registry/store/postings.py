@@ -34,21 +34,28 @@ class Selection:
     organization: str = ""
     keys: Sequence[str] = ()
     conditions: Mapping[str, Any] = field(default_factory=dict)
+    any_key: Sequence[str] = ()
+    """Keys of which one is enough."""
 
     def query(self, bottom: int, top: int) -> Document:
         """Return the query for the numbers from ``bottom`` to below ``top``."""
         query: Document = {**self.conditions, "posted": {"$gte": bottom, "$lt": top}}
         if self.organization:
             query["organization"] = self.organization
+        wanted: Document = {}
         if self.keys:
-            query["keys"] = {"$all": list(self.keys)}
+            wanted["$all"] = list(self.keys)
+        if self.any_key:
+            wanted["$in"] = list(self.any_key)
+        if wanted:
+            query["keys"] = wanted
         return query
 
     def first_window(self, size: int) -> int:
         """Return how many numbers to look at first for a page of that size."""
         if self.organization:
             return max(_NARROW_WINDOW, 2 * size)
-        if self.keys or self.conditions:
+        if self.keys or self.any_key or self.conditions:
             return max(_FILTERED_WINDOW, 2 * size)
         return 2 * size
 

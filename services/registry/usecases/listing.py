@@ -149,9 +149,9 @@ class _Wanted:
             conditions |= self._without_probing()
         keys = [f"w:{word}" for word in self.words]
         keys += [f"c:{self.capability}"] if self.capability else []
-        # The branch narrows what is read; ``fits`` compares the rest.
-        keys += [f"c:{self.served_by.partition('.')[0]}"] if self.served_by else []
-        return Selection("" if parent == ANY else parent, keys, conditions)
+        steps = self.served_by.split(".") if self.served_by else []
+        lines = [f"l:{'.'.join(steps[: i + 1])}" for i in range(len(steps))]
+        return Selection("" if parent == ANY else parent, keys, conditions, lines)
 
     def _without_probing(self) -> Mapping[str, Any]:
         """Keep strangers from learning by filters what they may not read."""
@@ -165,11 +165,7 @@ class _Wanted:
         return {"public": {"$all": hidden}} if hidden else {}
 
     def fits(self, content: Any) -> bool:
-        """Compare what the store cannot: the period, known there only from first to last, and
-        the capability from below.
-        """
-        if self.served_by and not _serves(self.served_by, content):
-            return False
+        """Compare the period, which the store knows only from the first to the last."""
         if self.period is None:
             return True
         if isinstance(content, Demand):
@@ -183,10 +179,3 @@ class _Wanted:
             each.quantity and periods.ordinal(each.period) == self.period
             for each in content.capacity
         )
-
-
-def _serves(offered: str, content: Any) -> bool:
-    """Tell whether an offer of a capability could serve a line of a demand."""
-    return isinstance(content, Demand) and any(
-        f"{offered}.".startswith(f"{line.capability}.") for line in content.lines
-    )
