@@ -11,6 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from cli.client import Client, Settings, connected, policy_name, round_name
 from cli.round_progress import RoundScreen, ended
+from cli.round_quality import quality
 from cli.running import REFUSED, perform
 from cli.screen import JsonOption, complain, moment, money, say, state, table, write_json
 from spareline.matching.v1 import matching_service_pb2 as api
@@ -150,6 +151,8 @@ def show(context: typer.Context, name: RoundArgument, as_json: JsonOption = Fals
             _summary(found)
             terms = [(each.name, money(each.value)) for each in found.outcome.terms]
             table("Objective by term", ("term", ">CNY"), terms)
+            if terms:  # told to operators only, as is most of the rest
+                table("Quality beyond value", ("measure", ">figure"), quality(found.outcome))
         return 0
 
     perform(job())

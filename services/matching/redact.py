@@ -41,6 +41,14 @@ _SUMS_OF_OUTCOME: Final = (
     "gini_permille",
     "concentration_permille",
     "blocking_pairs",
+    "blocking_pairs_before",
+    "stability_cost",
+    "offer_concentration_permille",
+    "demand_hhi",
+    "offer_hhi",
+    "value_kept_permille",
+    "mean_distance_km",
+    "same_region_permille",
 )
 
 

@@ -104,6 +104,16 @@ def concentration_permille(values: Iterable[int]) -> int:
     return 1000 * max(found) // total if total else 0
 
 
+def hhi(values: Iterable[int]) -> int:
+    """Herfindahl-Hirschman index: the sum of squared shares in percent, rounded down.
+
+    10000 is all to one, 10000 / n is evenly to n, 0 is nothing to anyone.
+    """
+    found = list(values)
+    total = sum(found)
+    return 10_000 * sum(each * each for each in found) // (total * total) if total else 0
+
+
 def owner(name: str) -> str:
     """The organization in an offer's or a demand's resource name."""
     return "/".join(name.split("/", 2)[:2])

@@ -19,6 +19,7 @@ from services.matching.engine.result import (
     Phase,
     Progress,
     Result,
+    Stability,
     Status,
 )
 from services.matching.engine.verify import Verdict, verify
@@ -40,6 +41,7 @@ __all__ = [
     "Result",
     "SolverDied",
     "SolverProcess",
+    "Stability",
     "Status",
     "Term",
     "Use",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from services.matching.engine.indices import indices
+from services.matching.engine.indices import Indices, indices
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
 
+Mask = npt.NDArray[np.bool_]
+
 
 def blocking_pairs(market: Market, quantity: IntArray) -> IntArray:
-    """The pairs [P] (True where one blocks) of ``quantity[X]``, by worth per tick.
+    """The pairs [P] (1 where one blocks) of ``quantity[X]``, by worth per tick.
 
     As in stable allocation (Baïou and Balinski 2002, *The stable allocation (or ordinal
     transportation) problem*): a pair blocks when its line has a tick open or gets one that is
@@ -20,21 +23,47 @@ def blocking_pairs(market: Market, quantity: IntArray) -> IntArray:
     number is an upper bound on the pairs that could complain.
     """
     m, of = market, indices(market)
-    tick = of.per_tick
-    served = np.zeros(m.lines, dtype=np.int64)
-    np.add.at(served, of.x_line, quantity)
-    used = np.flatnonzero(quantity)
-    # What moving a tick costs the line: the least worth that it gets, or nothing while it waits.
-    line = np.full(m.lines, np.iinfo(np.int64).max)
-    np.minimum.at(line, of.x_line[used], tick[m.x_pair[used]])
-    line[served < m.line_quantity] = 0
-    taken = np.zeros(m.slots, dtype=np.int64)
-    np.add.at(taken, m.x_slot, quantity * m.pair_use[m.x_pair])
-    slot = np.full(m.slots, np.inf)
-    per_use = tick / m.pair_use
-    np.minimum.at(slot, m.x_slot[used], per_use[m.x_pair[used]])
-    free = (m.slot_capacity - taken)[m.x_slot] >= m.pair_use[m.x_pair]
-    open_ = (of.x_upper > quantity) & (free | (per_use[m.x_pair] > slot[m.x_slot]))
+    takes = slots_take(m, of, quantity, np.arange(m.slots), np.arange(m.variables))
+    wants = lines_want(
+        m, of, quantity, np.arange(m.lines), np.arange(m.pairs), np.arange(m.variables)
+    )
     blocks = np.zeros(m.pairs, dtype=np.int64)
-    blocks[m.x_pair[open_]] = 1
-    return blocks * (tick > line[m.pair_line])
+    blocks[m.x_pair[takes]] = 1
+    return blocks * wants
+
+
+def lines_want(
+    m: Market, of: Indices, quantity: IntArray, lines: IntArray, pairs: IntArray, xs: IntArray
+) -> Mask:
+    """Which of ``pairs`` their lines would move a tick to.
+
+    ``lines`` are in rising order, ``pairs`` and ``xs`` are all that belong to them.
+    """
+    place = np.searchsorted(lines, of.x_line[xs])
+    served = np.zeros(len(lines), dtype=np.int64)
+    np.add.at(served, place, quantity[xs])
+    used = quantity[xs] > 0
+    # What moving a tick costs the line: the least worth that it gets, or nothing while it waits.
+    least = np.full(len(lines), np.iinfo(np.int64).max)
+    np.minimum.at(least, place[used], of.per_tick[m.x_pair[xs[used]]])
+    least = np.where(served < m.line_quantity[lines], np.minimum(least, 0), least)
+    wants: Mask = of.per_tick[pairs] > least[np.searchsorted(lines, m.pair_line[pairs])]
+    return wants
+
+
+def slots_take(m: Market, of: Indices, quantity: IntArray, slots: IntArray, xs: IntArray) -> Mask:
+    """Which of ``xs`` their slots would give a tick to.
+
+    ``slots`` are in rising order, ``xs`` are all that belong to them.
+    """
+    place = np.searchsorted(slots, m.x_slot[xs])
+    pair = m.x_pair[xs]
+    taken = np.zeros(len(slots), dtype=np.int64)
+    np.add.at(taken, place, quantity[xs] * m.pair_use[pair])
+    gets = of.per_tick[pair] / m.pair_use[pair]
+    used = quantity[xs] > 0
+    least = np.full(len(slots), np.inf)
+    np.minimum.at(least, place[used], gets[used])
+    free = (m.slot_capacity[slots] - taken)[place] >= m.pair_use[pair]
+    takes: Mask = (of.x_upper[xs] > quantity[xs]) & (free | (gets > least[place]))
+    return takes

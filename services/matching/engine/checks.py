@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from services.matching.engine.columns import COLUMNS, IN_WORDS, OF_TERM
 from services.matching.engine.limits import (
     LARGEST_MONEY,
     LARGEST_OBJECTIVE,
@@ -32,44 +33,15 @@ def check(market: Market) -> None:
 
 
 def _shapes(m: Market) -> None:
-    groups = {
-        "slot": ("slot_offer", "slot_period", "slot_capacity"),
-        "demand": ("bundle", "budget"),
-        "line": (
-            "line_demand",
-            "line_quantity",
-            "line_least",
-            "line_max_partners",
-            "line_least_share",
-        ),
-        "precedence": ("before_line", "after_line"),
-        "pair": (
-            "pair_offer",
-            "pair_line",
-            "pair_min_order",
-            "pair_unit_cost",
-            "pair_fixed_cost",
-            "pair_setup",
-            "pair_use",
-        ),
-        "variable": ("x_pair", "x_slot"),
-        "pin": ("pin_x", "pin_quantity"),
-    }
-    for group, names in groups.items():
+    for kind, names in COLUMNS.items():
         lengths = {name: len(getattr(m, name)) for name in names}
         if len(set(lengths.values())) > 1:
-            raise InvalidMarket(f"{group} arrays differ in length: {lengths}")
+            raise InvalidMarket(f"{IN_WORDS.get(kind, kind)} arrays differ in length: {lengths}")
     if len(m.cap_start) != m.caps + 1:
         raise InvalidMarket(f"cap_start has {len(m.cap_start)} entries, {m.caps + 1} are needed")
     for term in m.terms:
-        expected = {
-            "per_tick": m.pairs,
-            "per_pair": m.pairs,
-            "per_setup": m.setups,
-            "per_demand": m.demands,
-            "per_line": m.lines,
-        }
-        for name, size in expected.items():
+        for name, kind in OF_TERM.items():
+            size = len(getattr(m, COLUMNS[kind][0]))
             if len(getattr(term, name)) != size:
                 raise InvalidMarket(
                     f"term {term.name!r}: {name} has {len(getattr(term, name))} entries, not {size}"

@@ -40,6 +40,20 @@ class Found:
     work: float = 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class Extension:
+    """Variables and rows beside the market's own; new variables are counted on from the layout's.
+
+    ``upper``, ``hint`` and ``weight`` are those of the new variables (all start at 0); ``rows``
+    may speak of all variables.
+    """
+
+    upper: IntArray
+    hint: IntArray
+    weight: IntArray
+    rows: Rows
+
+
 class Search:
     """A search that another thread may stop.
 
@@ -52,9 +66,12 @@ class Search:
         hint: IntArray | None,
         on_value: Callable[[int], None],
         on_bound: Callable[[int], None],
+        extension: Callable[[Layout], Extension] | None = None,
     ) -> None:
         self._layout = layout(market)
         self._model = compile_model(self._layout, hint)
+        if extension is not None:
+            _extend(self._model, self._layout, extension(self._layout))
         self._solver = cp_model.CpSolver()
         self._on_value = on_value
         self._on_bound = on_bound
@@ -147,6 +164,18 @@ def compile_model(v: Layout, hint: IntArray | None) -> cp_model.CpModel:
         proto.solution_hint.vars.extend(range(v.size))
         proto.solution_hint.values.extend(v.complete(hint).tolist())
     return model
+
+
+def _extend(model: cp_model.CpModel, v: Layout, more: Extension) -> None:
+    proto = model.proto
+    for high in more.upper.tolist():
+        proto.variables.add().domain.extend([0, high])
+    _add(proto, more.rows, np.concatenate([v.upper(), more.upper]))
+    weighted = np.flatnonzero(more.weight)
+    proto.objective.vars.extend((v.size + weighted).tolist())
+    proto.objective.coeffs.extend((-more.weight[weighted]).tolist())
+    proto.solution_hint.vars.extend(range(v.size, v.size + len(more.upper)))
+    proto.solution_hint.values.extend(more.hint.tolist())
 
 
 def _add(proto: object, rows: Rows, upper: IntArray) -> None:

@@ -8,47 +8,14 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from services.matching.engine.columns import COLUMNS, OF_TERM
 from services.matching.engine.limits import IntArray, InvalidMarket
 from services.matching.engine.market import Market, Term
 
 N = TypeVar("N", bound=np.generic)
 
-COLUMNS = {
-    "offer": ("min_run",),
-    "slot": ("slot_offer", "slot_period", "slot_capacity"),
-    "demand": ("bundle", "budget"),
-    "line": (
-        "line_demand",
-        "line_quantity",
-        "line_least",
-        "line_max_partners",
-        "line_least_share",
-    ),
-    "rule": ("before_line", "after_line"),
-    "pair": (
-        "pair_offer",
-        "pair_line",
-        "pair_min_order",
-        "pair_unit_cost",
-        "pair_fixed_cost",
-        "pair_setup",
-        "pair_use",
-    ),
-    "setup": ("setup_cost",),
-    "x": ("x_pair", "x_slot"),
-    "cap": ("cap_limit",),
-    "entry": ("entry_cap", "entry_pair"),
-    "pin": ("pin_x", "pin_quantity"),
-}
-"""The columns of each kind of row, as in `Market`; an entry is a pair under a cap."""
-
-_OF_TERM = {
-    "per_tick": "pair",
-    "per_pair": "pair",
-    "per_setup": "setup",
-    "per_demand": "demand",
-    "per_line": "line",
-}
+ROWS = {**COLUMNS, "entry": ("entry_cap", "entry_pair")}
+"""The columns of each kind of row; an entry is a pair under a cap."""
 
 
 class Column(Generic[N]):
@@ -86,11 +53,11 @@ class Growing:
         self._kind: dict[str, str] = {}
         self._column: dict[str, Column[np.int64]] = {}
         self.size: dict[str, int] = {}
-        for kind, names in COLUMNS.items():
+        for kind, names in ROWS.items():
             for name in names:
                 self._add(kind, name, entries.get(name, getattr(market, name, None)))
         for term in market.terms:
-            for part, kind in _OF_TERM.items():
+            for part, kind in OF_TERM.items():
                 self._add(kind, f"{term.name}.{part}", getattr(term, part))
 
     def _add(self, kind: str, name: str, values: IntArray | None) -> None:
@@ -132,16 +99,14 @@ class Growing:
 
     def view(self) -> Market:
         """All rows as a market, unchecked and sharing memory; the caps' entries are left out."""
-        columns = {
-            name: self[name] for kind, names in COLUMNS.items() for name in names if kind != "entry"
-        }
+        columns = {name: self[name] for names in COLUMNS.values() for name in names}
         nothing = np.zeros(0, dtype=np.int64)
         return Market(
             **columns,
             cap_start=nothing,
             cap_pairs=nothing,
             terms=tuple(
-                Term(name, **{part: self[f"{name}.{part}"] for part in _OF_TERM})
+                Term(name, **{part: self[f"{name}.{part}"] for part in OF_TERM})
                 for name in self._terms
             ),
         )

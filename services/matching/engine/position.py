@@ -111,8 +111,11 @@ class Position:
             ("pair_setup", "pair", view.setups),
             ("x_pair", "x", view.pairs),
             ("x_slot", "x", view.slots),
+            ("entry_cap", "entry", view.caps),
+            ("entry_pair", "entry", view.pairs),
+            ("pin_x", "pin", view.variables),
         ):
-            given = getattr(view, name)[added[child]]
+            given = self._rows[name][added[child]]
             if len(given) and not 0 <= given.min() <= given.max() < parents:
                 raise InvalidMarket(f"{name} names a row that does not exist")
         pairs = added["pair"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.matching.engine.growing import COLUMNS
+from services.matching.engine.columns import COLUMNS
 from services.matching.engine.limits import IntArray
 from services.matching.engine.position import Position
 

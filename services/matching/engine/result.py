@@ -38,6 +38,8 @@ class Options:
     does not depend on the machine; ``time_limit_seconds`` is the safety net, and a result that met
     it is not reproducible. ``gap_permille`` ends a component's search once that close to its bound.
     ``workers`` threads take components in parallel and never change the answer.
+    Up to ``stability_permille`` of the value may be given up for fewer blocking pairs
+    (`stability.py`), which gets a quarter of both limits; 0 leaves them as they come.
     """
 
     seed: int = 1
@@ -45,6 +47,7 @@ class Options:
     deterministic_limit: float = 4.0
     workers: int = 1
     gap_permille: float = 0.0
+    stability_permille: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**31:
@@ -53,6 +56,8 @@ class Options:
             raise ValueError("time limit, deterministic limit and workers must be positive")
         if not 0 <= self.gap_permille < 1000:
             raise ValueError(f"gap_permille is {self.gap_permille}, not within 0..1000")
+        if not 0 <= self.stability_permille <= 1000:
+            raise ValueError(f"stability_permille is {self.stability_permille}, not within 0..1000")
 
 
 @dataclass(frozen=True)
@@ -88,13 +93,23 @@ class Certificate:
     pair_price: IntArray | None = None
 
 
+@dataclass(frozen=True)
+class Stability:
+    """How many pairs blocked before and after some were avoided, and what value that took."""
+
+    before: int
+    after: int
+    paid: int
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """An assignment with its proof.
 
     ``quantity[X]`` in ticks; ``upper_bound`` is the lower of ``certificate.bound`` (anyone can
     recompute it from the prices) and ``solver_bound`` (CP-SAT's word). ``gap`` is
-    (upper_bound - objective) / max(1, |upper_bound|).
+    (upper_bound - objective) / max(1, |upper_bound|). What was given up for fewer blocking pairs
+    (``stability``, None where nothing was allowed) is part of the gap.
     """
 
     quantity: IntArray
@@ -109,6 +124,7 @@ class Result:
     components: int
     seconds: float
     timing: dict[str, float] = field(default_factory=dict)  # seconds by step, summed over parts
+    stability: Stability | None = None
 
     @property
     def certified_bound(self) -> int:

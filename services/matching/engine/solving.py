@@ -25,6 +25,7 @@ from services.matching.engine.result import (
     Status,
 )
 from services.matching.engine.searching import better, search
+from services.matching.engine.stability import before_stability, stabilised
 from services.matching.engine.starting import Start, is_large, start_of
 from services.matching.engine.units import Elsewhere, Solved, Unit, wall_shares, worth_sending
 from services.matching.engine.whole.proving import certify_whole
@@ -49,7 +50,8 @@ def solve(
     Raises:
         InfeasiblePins: no assignment keeps the pinned quantities.
     """
-    options = options or Options()
+    given = options or Options()
+    options = before_stability(given)
     started = time.monotonic()
     parts = split(market)
     board = Board(len(parts), started, progress, cancelled)
@@ -78,7 +80,8 @@ def solve(
                 solved |= _gather(parts, away, limits, options, board, elsewhere)
     if certificate is None:
         certificate = _certified(market, parts, solved, board)
-    return _result(market, board, certificate, parts, [solved[i] for i in range(len(parts))])
+    result = _result(market, board, certificate, parts, [solved[i] for i in range(len(parts))])
+    return stabilised(market, result, given, board)
 
 
 def solve_unit(

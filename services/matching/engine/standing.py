@@ -86,7 +86,7 @@ class Standing:
         return rows_of_offer(self._position, offer)
 
     def post(self, rows: Rows) -> Changed:
-        """Add rows by column (see `growing.COLUMNS`): demands, offers, or both.
+        """Add rows by column (see `growing.ROWS`): demands, offers, or both.
 
         References are row numbers; new rows are counted on from `sizes`. Each new pair joins a new
         demand to an offer or a new offer to a demand.

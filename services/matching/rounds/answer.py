@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
 from services.matching.domain.book_snapshot import SnapshotError
 from services.matching.domain.vocabulary import IntArray
-from services.matching.engine import Certificate, Result, Status
+from services.matching.engine import Certificate, Result, Stability, Status
 
 _FORMAT = "spareline-answer-1"
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """``quantity[X]`` in ticks, the certificate's prices, the objective and the bounds."""
+    """``quantity[X]`` in ticks, the certificate's prices, the objective and the bounds.
+
+    ``stability`` is None where the policy gives nothing up for it.
+    """
 
     quantity: IntArray
     certificate: Certificate
@@ -28,6 +31,7 @@ class Answer:
     reproducible: bool
     components: int
     seconds: float
+    stability: Stability | None = None
 
     @staticmethod
     def of(result: Result) -> Answer:
@@ -42,6 +46,7 @@ class Answer:
             result.reproducible,
             result.components,
             result.seconds,
+            result.stability,
         )
 
     @property
@@ -69,6 +74,7 @@ class Answer:
             "reproducible": self.reproducible,
             "components": self.components,
             "seconds": self.seconds,
+            "stability": None if self.stability is None else astuple(self.stability),
         }
         text = json.dumps(plain, separators=(",", ":"))
         return gzip.compress(text.encode(), compresslevel=6, mtime=0)
@@ -105,6 +111,8 @@ class Answer:
             plain["reproducible"],
             plain["components"],
             plain["seconds"],
+            # Answers stored before there was a policy for it do not have it.
+            Stability(*kept) if (kept := plain.get("stability")) else None,
         )
 
 

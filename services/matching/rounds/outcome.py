@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from services.matching.domain.fairness import concentration_permille, gini_permille, owner
 from services.matching.domain.problem import Problem
 from services.matching.domain.vocabulary import IntArray
-from services.matching.engine.blocking import blocking_pairs
 from services.matching.rounds.answer import Answer
+from services.matching.rounds.quality import line_ticks, measure
+from spareline.matching.v1.policy_pb2 import FairnessAccount
 from spareline.matching.v1.proposal_pb2 import Proposal
 from spareline.matching.v1.round_pb2 import BookSize, Outcome
 
@@ -28,8 +28,16 @@ def book_size(problem: Problem, components: int = 0) -> BookSize:
     )
 
 
-def outcome_of(problem: Problem, answer: Answer, proposals: Sequence[Proposal]) -> Outcome:
-    """What a round reached. Holding its proposals may still fail; the caller counts those."""
+def outcome_of(
+    problem: Problem,
+    answer: Answer,
+    proposals: Sequence[Proposal],
+    accounts: Mapping[str, FairnessAccount],
+) -> Outcome:
+    """What a round reached. Holding its proposals may still fail; the caller counts those.
+
+    ``accounts`` are those after the round, of every organization with an open demand.
+    """
     filled = line_ticks(problem, answer.quantity)
     lines = problem.tables.lines
     count = len(problem.tables.demands.messages)
@@ -53,20 +61,11 @@ def outcome_of(problem: Problem, answer: Answer, proposals: Sequence[Proposal]) 
         proposals=len(proposals),
         solve_milliseconds=int(answer.seconds * 1000),
         reproducible=answer.reproducible,
-        blocking_pairs=int(blocking_pairs(market, answer.quantity).sum()),
     )
     for name, value in answer.by_term.items():
         made.terms.add(name=name, value=value)
-    _evenness(problem, filled, made)
+    measure(problem, answer, accounts, made)
     return made
-
-
-def line_ticks(problem: Problem, quantity: IntArray) -> IntArray:
-    """Ticks that each line gets."""
-    market = problem.market
-    ticks = np.zeros(market.lines, dtype=np.int64)
-    np.add.at(ticks, market.pair_line[market.x_pair], quantity)
-    return ticks
 
 
 def _fill(problem: Problem, filled: IntArray) -> int:
@@ -79,18 +78,3 @@ def _fill(problem: Problem, filled: IntArray) -> int:
     np.add.at(share, lines.demand, filled * 1_000_000 // lines.quantity)
     share //= np.bincount(lines.demand, minlength=demands)
     return int(share.sum()) // (1000 * demands)
-
-
-def _evenness(problem: Problem, filled: IntArray, made: Outcome) -> None:
-    """Gini coefficient of need met, and the largest share of value, by demanding organization."""
-    lines, demands = problem.tables.lines, problem.tables.demands
-    asked: dict[str, int] = {}
-    won: dict[str, int] = {}
-    for row, demand in enumerate(lines.demand.tolist()):
-        name = owner(demands.messages[demand].name)
-        value = int(lines.limit_price[row])
-        asked[name] = asked.get(name, 0) + value * int(lines.quantity[row])
-        won[name] = won.get(name, 0) + value * int(filled[row])
-    met = [1000 * won[name] // asked[name] for name in asked if asked[name]]
-    made.gini_permille = gini_permille(met)
-    made.concentration_permille = concentration_permille(won.values())

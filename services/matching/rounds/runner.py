@@ -206,6 +206,7 @@ def options_of(inputs: RoundInputs) -> Options:
         # The solver's own count of work ends the search before the clock does, so that a round
         # can be replayed on a machine that is somewhat slower.
         deterministic_limit=max(1.0, inputs.time_limit_seconds / 2),
+        stability_permille=inputs.policy.stability_permille,
     )
 
 

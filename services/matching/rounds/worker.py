@@ -90,7 +90,7 @@ def conclude(inputs: bytes, answer: bytes) -> Concluded:
     messages = problem.tables.demands.messages
     update = fairness.updated(given.fairness, messages, made, given.counted)
     return Concluded(
-        outcome_of(problem, found, made).SerializeToString(),
+        outcome_of(problem, found, made, update.accounts).SerializeToString(),
         book_size(problem, found.components).SerializeToString(),
         tuple(each.SerializeToString() for each in made),
         tuple(each.SerializeToString() for each in update.accounts.values()),

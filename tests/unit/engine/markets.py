@@ -49,13 +49,13 @@ def tiny(draw: st.DrawFn, *, pins: bool = False, most: int = 3000) -> Market:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     rich = draw(st.floats(0, 1))
     for _ in range(50):
-        market = _random(rng, rich, pins)
+        market = random_market(rng, rich, pins=pins)
         if market.variables and brute.count(market) <= most:
             return market
     return small()
 
 
-def _random(rng: np.random.Generator, rich: float, pins: bool) -> Market:
+def random_market(rng: np.random.Generator, rich: float, *, pins: bool) -> Market:
     """One random market; ``rich`` is how likely each rule is to be on."""
 
     def maybe(low: int, high: int, size: int, off: int = 0) -> list[int]:

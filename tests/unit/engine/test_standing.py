@@ -110,6 +110,14 @@ def test_rows_that_do_not_fit_are_refused_and_change_nothing() -> None:
         assert one.value == value_before
         assert sound(one)
         rows = one.rows_of_demand(0)
+    capped = standing(small(cap_limit=[9], cap_start=[0, 1], cap_pairs=[0]))
+    for name, column, words in [
+        ("entry_cap", [5], "entry_cap"),
+        ("entry_pair", [99], "entry_pair"),
+    ]:
+        with pytest.raises(InvalidMarket, match=words):
+            capped.post({**capped.rows_of_demand(0), name: column})
+        assert sound(capped)
     with pytest.raises(InvalidMarket, match="missing"):
         one.post({name: column for name, column in rows.items() if name != "line_least"})
     with pytest.raises(InvalidMarket, match="not open"):

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.matching import redact
-from services.matching.domain import scale
+from services.matching.domain import fairness, scale
 from services.matching.domain.assignment import drafts
 from services.matching.domain.book_snapshot import BookSnapshot
 from services.matching.domain.problem import Problem, build
@@ -58,11 +58,12 @@ class Cleared:
         """All that a firm may read, as bytes."""
         answer = Answer.of(self.result)
         made = drafts(self.problem, self.result.quantity, ROUND, self.policy)
+        accounts = fairness.updated({}, self.book.demands, made).accounts
         round_ = Round(
             name=ROUND,
             book_digest=self.book.digest,
             size=book_size(self.problem, answer.components),
-            outcome=outcome_of(self.problem, answer, made),
+            outcome=outcome_of(self.problem, answer, made, accounts),
         )
         round_.outcome.ClearField("solve_milliseconds")  # of the machine, not of the market
         known = {each.name: each for each in self.book.organizations}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.matching.domain import fairness
 from services.matching.domain.assignment import drafts
-from services.matching.domain.pricing import Terms, cost, k_price, unit_prices
+from services.matching.domain.pricing import Terms, cost, k_prices, unit_prices
 from services.matching.domain.problem import build
 from services.matching.engine import solve
 from spareline.matching.v1.policy_pb2 import FairnessAccount, Policy, TransportRate
@@ -51,10 +51,71 @@ def test_a_lower_k_keeps_the_budget_and_no_larger_one_would(
         for leg, price in zip(legs, prices, strict=True)
     )
     assert paid <= budget
-    used = [at for at in range(k + 1) if [k_price(leg, at) for leg in legs] == prices]
+    used = [at for at in range(k + 1) if k_prices(legs, at) == prices]
     assert used
     if used[-1] < k:
         assert cost(legs, used[-1] + 1) > budget
+
+
+@given(st.lists(terms, min_size=1, max_size=4), st.integers(0, 1000))
+def test_no_price_is_below_the_offer_or_above_the_limit(legs: list[Terms], k: int) -> None:
+    for leg, price in zip(legs, k_prices(legs, k), strict=True):
+        assert leg.offer_price <= price
+        if leg.offer_price + leg.unit_transport <= leg.limit_price:
+            assert price + leg.unit_transport <= leg.limit_price
+
+
+@given(st.lists(terms, min_size=1, max_size=4), st.integers(0, 1000))
+def test_neither_side_pays_for_the_deal_in_all(legs: list[Terms], k: int) -> None:
+    worth = sum(leg.quantity * leg.limit_price for leg in legs)
+    own, paid = cost(legs, 0), cost(legs, k)
+    assert own <= paid
+    if all(leg.offer_price + leg.unit_transport <= leg.limit_price for leg in legs):
+        assert paid <= max(own, worth)
+        # The offerers' part of the surplus is k of it, less what rounding leaves to the demand.
+        surplus = max(0, worth - own)
+        share, rounding = k * surplus / 1000, sum(leg.quantity for leg in legs)
+        assert share - rounding <= paid - own <= share
+
+
+@given(st.lists(terms, min_size=1, max_size=4), st.integers(0, 999))
+def test_a_larger_k_never_lowers_a_price_and_the_ends_are_one_sided(
+    legs: list[Terms], k: int
+) -> None:
+    lower, higher = k_prices(legs, k), k_prices(legs, k + 1)
+    assert all(one <= other for one, other in zip(lower, higher, strict=True))
+    assert k_prices(legs, 0) == [leg.offer_price for leg in legs]
+    free = [Terms(t.offer_price, t.limit_price, t.unit_transport, t.quantity, 0) for t in legs]
+    for leg, price in zip(free, k_prices(free, 1000), strict=True):
+        assert price == max(leg.offer_price, leg.limit_price - leg.unit_transport)
+
+
+def test_what_falls_once_is_paid_out_of_the_surplus_before_it_is_shared() -> None:
+    # 1 tick worth 100 from an offer at 50 with a setup of 40: 10 are left to share.
+    legs = [Terms(50, 100, 0, 1, 40)]
+    assert [k_prices(legs, k) for k in (0, 500, 1000)] == [[50], [55], [60]]
+    assert cost(legs, 1000) == 100
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("k", [0, 300, 1000])
+def test_in_a_round_nobody_loses_and_the_books_balance(seed: int, k: int) -> None:
+    policy = books.policy(price_rule=DOUBLE, k_permille=k)
+    problem = build(books.random_book(seed, 8, 10), policy, now_period=books.NOW)
+    made = drafts(problem, solve(problem.market).quantity, "rounds/r1", policy)
+    assert made
+    offers = {each.name: each for each in problem.tables.offers.messages}
+    demands = {each.name: each for each in problem.tables.demands.messages}
+    for proposal in made:
+        limits = {line.id: line.limit_price for line in demands[proposal.demand].lines}
+        worth = received = 0
+        for leg in proposal.legs:
+            ticks = sum(each.quantity for each in leg.deliveries)
+            assert leg.unit_price >= offers[leg.offer].unit_price
+            worth += ticks * limits[leg.line]
+            received += ticks * leg.unit_price + leg.setup_price
+        assert received == proposal.total_price
+        assert proposal.total_price + proposal.total_transport <= worth
 
 
 def test_a_proposal_names_everything_and_pays_a_setup_once() -> None:
