@@ -16,6 +16,7 @@ from services.registry import mail_texts
 from services.registry.domain.instants import Clock
 from services.registry.store.accounts import Accounts, member
 from services.registry.store.mail import Mail
+from spareline.market.v1.organization_pb2 import Member
 
 SECONDS = 20.0
 _TURN_MS = 120_000
@@ -83,9 +84,8 @@ class MailSender:
         account = await self._accounts.by_name(name)
         if account is not None and news:
             person = member(account)
-            mail = self._mail(person.email, person.display_name, person.language, news)
             try:
-                await self._send(mail)
+                await self._send(self._mail(person, news))
             except aiosmtplib.SMTPRecipientsRefused as error:
                 if any(each.code < _PERMANENT for each in error.recipients):
                     return
@@ -94,6 +94,8 @@ class MailSender:
                 # The turn runs out by itself, and then it is tried again.
                 _log.warning("mail was not taken", error=type(error).__name__)
                 return
+            except Exception as error:  # one odd address must not stop what goes to all others
+                _log.error("a mail could not be written", member=name, exc_info=error)
         await self._store.done([each["_id"] for each in news])
         await self._store.end_turn(name)
 
@@ -110,11 +112,12 @@ class MailSender:
             timeout=SECONDS,
         )
 
-    def _mail(self, email: str, name: str, language: str, news: Sequence[Document]) -> EmailMessage:
+    def _mail(self, person: Member, news: Sequence[Document]) -> EmailMessage:
+        language = person.language
         by_kind = _latest(news)
         mail = EmailMessage()
         mail["From"] = self._smtp.sender
-        mail["To"] = email
+        mail["To"] = person.email
         mail["Subject"] = mail_texts.subject(by_kind, language)
         mail["Date"] = formatdate(self._clock() / 1000)
         # The same news make the same id: a second copy after a crash can be told.
@@ -122,7 +125,8 @@ class MailSender:
         mail["Message-ID"] = f"<{digest}@{self._smtp.sender.rpartition('@')[2].strip('>')}>"
         mail["Auto-Submitted"] = "auto-generated"
         mail["List-Unsubscribe"] = f"<{mail_texts.settings(self._address)}>"
-        mail.set_content(mail_texts.body(by_kind, language, name or email, self._address))
+        name = person.display_name or person.email
+        mail.set_content(mail_texts.body(by_kind, language, name, self._address))
         return mail
 
 

@@ -144,6 +144,9 @@ class WebhookSender:
             return 0, f"no answer within {SECONDS:g} s"
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return 0, _said(url, error)
+        except Exception as error:  # one odd address must not stop what goes to all others
+            _log.error("a webhook's attempt failed", webhook=webhook["_id"], exc_info=error)
+            return 0, "the attempt failed"
         return status, "" if 200 <= status < 300 else f"answered {status}"
 
     def _keys(self, webhook: Document) -> list[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
 from services.registry import mail_texts
-from services.registry.usecases.mail_sending import _latest
+from services.registry.usecases.mail_sending import MailSender, Smtp, _latest
 from spareline.market.v1.mail_pb2 import MailSettings
+from spareline.market.v1.organization_pb2 import Member
 
 HOME = "https://market.example"
 
@@ -31,7 +33,7 @@ def test_every_word_is_translated() -> None:
     }
     assert len(wanted) > 5
     assert wanted == set(translated)
-    assert all("".join(text) for text in translated.values())
+    assert all(text and all(text) for text in translated.values())
 
 
 def test_a_flood_becomes_one_short_mail() -> None:
@@ -53,3 +55,30 @@ def test_only_the_last_news_of_a_proposal_is_told() -> None:
         MailSettings.KIND_CONFIRMED: ["rounds/r/proposals/a"],
         MailSettings.KIND_PROPOSED: ["rounds/r/proposals/b"],
     }
+
+
+async def test_one_odd_address_does_not_stop_the_mail() -> None:
+    """A name that no header can hold is given up with a line in the log; the sender goes on."""
+    ended: list[str] = []
+
+    class Store:
+        async def news(self, _: str) -> list[dict[str, object]]:
+            return [{"_id": "n", "proposal": "rounds/r/proposals/p", "kind": 1}]
+
+        async def done(self, names: list[str]) -> None:
+            ended.extend(names)
+
+        async def end_turn(self, name: str) -> None:
+            ended.append(name)
+
+    class Accounts:
+        async def by_name(self, _: str) -> dict[str, object]:
+            person = Member(email="a\nb@c.example", display_name="A")
+            return {"body": person.SerializeToString(), "revision": 1}
+
+    smtp = Smtp("127.0.0.1", 1, "", "", "none", "s@market.example")
+    sender = MailSender(
+        cast(Any, Store()), cast(Any, Accounts()), smtp, lambda: 0, address=HOME, digest_seconds=1
+    )
+    await sender._write_to("organizations/a/members/m")
+    assert ended == ["n", "organizations/a/members/m"]
