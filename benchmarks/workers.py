@@ -228,7 +228,7 @@ def main(
     table = Table(*COLUMNS, title=f"{market.variables:,} variables, {os.cpu_count()} cores")
     for row in rows:
         table.add_row(*(str(row[column]) for column in COLUMNS))
-    Console().print(table)
+    Console(width=max(120, console.width)).print(table)
     if len({row["digest"] for row in rows}) > 1:
         console.print("The answers differ.", style="red")
         raise typer.Exit(1)
