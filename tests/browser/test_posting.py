@@ -174,17 +174,17 @@ async def test_posting_works_without_script(stack: Stack, browser: Browser) -> N
     }.items():
         await page.fill(f"#{field}", text)
     await page.fill("#password", steps.PASSWORD)
-    await page.click(steps.SUBMIT)
+    await firm.press(steps.SUBMIT)
     await page.goto(stack.gateway_url + "/")
     await page.fill("#quick", "3D printing nylon")
-    await page.click("form.quick button:not([formaction])")
-    await page.click("a[href*='capability=production.additive&']")
+    await firm.press("form.quick button:not([formaction])")
+    await firm.press("a[href*='capability=production.additive&']")
     await page.click(".grid-box > summary")
     await page.fill("#plan", "40 every week for 3 weeks")
-    await page.click("button[value=fill]")
+    await firm.press("button[value=fill]")
     assert (await weeks(firm))[:5] == ["", "40", "40", "40", ""]
     await page.fill("#title", "Printers at night")
-    await page.click("button[value=draft]:visible")
+    await firm.press("button[value=draft]:visible")
     assert "/drafts/" in page.url
     assert await page.input_value("#title") == "Printers at night"
     assert (await weeks(firm))[:5] == ["", "40", "40", "40", ""]
