@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -23,8 +24,9 @@ from services.matching.engine.packing import pack_unit
 from services.matching.engine.units import Unit
 from services.matching.rounds.runner import RoundRunner
 from services.matching.work.sharing import Sharing
-from services.matching.work.ticket import ANSWERS, Ticket
+from services.matching.work.ticket import ANSWERS, STEPS, Ticket
 from services.matching.work.version import durable, engine_version
+from services.matching.work.worker import Worker
 from tests import servers
 from tests.unit.engine.markets import middling
 from tests.unit.matching import books
@@ -33,6 +35,7 @@ from tests.unit.matching.test_rounds import inputs
 pytestmark = [pytest.mark.e2e]
 
 ACK_SECONDS = 1.0
+FIRST = asyncio.FIRST_COMPLETED
 # Each of its five parts is searched for a moment, and ends by counted work.
 MARKET = middling(2)
 OPTIONS = Options(deterministic_limit=0.5, time_limit_seconds=240)
@@ -218,3 +221,31 @@ async def test_what_no_worker_can_solve_goes_to_the_dead_letters(place: Place) -
     assert heard.empty()
     place.workers[0].terminate()
     assert await asyncio.wait_for(place.workers[0].wait(), 30) == 0
+
+
+async def test_a_unit_that_kills_every_solver_is_given_up_and_says_so(place: Place) -> None:
+    worker = Worker(place.queue, place.solver, place.bus.publisher)
+    running = asyncio.create_task(worker.run())
+    unit = pack_unit(Unit(MARKET, 1, 1000.0, 0.0, 200.0))
+    await place.queue.prepare(durable(), engine_version())
+    await place.queue.put("run/bad", unit)
+    deadline = time.time() + 100
+    ticket = Ticket("run", 0, "run/bad", "run/bad-answer", engine_version(), 99.0, deadline)
+    killed, said = set[int](), asyncio.Event()
+    async with (
+        asyncio.timeout(100),
+        place.queue.heard(f"{STEPS}run", lambda _, __: said.set()),
+        place.queue.heard(f"{ANSWERS}run", lambda _, __: running.cancel()),
+    ):
+        await place.queue.offer(engine_version(), "run.0", ticket.to_bytes())
+        while not running.done():
+            await asyncio.wait({running, asyncio.ensure_future(said.wait())}, return_when=FIRST)
+            if said.is_set() and not running.done() and (pid := place.solver.pid) is not None:
+                os.kill(pid, signal.SIGKILL)  # in the middle of the search
+                killed.add(pid)
+                said.clear()
+    assert len(killed) == 3
+    letter = await place.queue._js.get_last_msg("MARKET_DEAD", "dead.matching-work")
+    assert letter.headers is not None
+    assert "SolverDied" in letter.headers["Spareline-Reason"]
+    assert (await place.left())[0] == 0
