@@ -38,8 +38,17 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-# Streams do not end; they have tests of their own. The rest would end what all others need.
-LEFT_OUT = {"WatchProposals", "WatchRound", "EraseOrganization", "ChangePassword"}
+LEFT_OUT = {
+    # Streams do not end; they have tests of their own.
+    "WatchProposals",
+    "WatchRound",
+    # They would end what all others need.
+    "EraseOrganization",
+    "ChangePassword",
+    # Events would be sent to addresses that were made up.
+    "CreateWebhook",
+    "UpdateWebhook",
+}
 
 SCHEMA = schemathesis.openapi.from_dict(openapi.document())
 OPERATIONS = {
