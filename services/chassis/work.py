@@ -205,7 +205,9 @@ class WorkQueue:
         await self._client.publish(subject, payload)
 
     @asynccontextmanager
-    async def heard(self, subject: str, hear: Callable[[str, bytes], None]) -> AsyncIterator[None]:
+    async def heard(
+        self, subject: str, hear: Callable[[str, bytes], object]
+    ) -> AsyncIterator[None]:
         """Call ``hear`` with (subject, payload) of what is told, until the block ends.
 
         What it raises ValueError for is not understood, and passed over.
