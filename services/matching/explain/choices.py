@@ -7,6 +7,8 @@ loss is at most what is stated.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from services.matching.domain.vocabulary import IntArray
@@ -25,14 +27,11 @@ _OPEN = frozenset(
 )
 
 
-def choices(whatif: WhatIf, demand: int, clock: Clock) -> list[Choice]:
-    """One choice per leg of the demand's proposal, in the order of the legs."""
+def choices(whatif: WhatIf, demand: int) -> list[Choice]:
+    """One choice per leg of the demand's proposal, in the order of the legs; nothing is solved."""
     solution = whatif.solution
-    lines = np.array(solution.problem.lines_of(demand), dtype=np.int64)
-    pairs = np.sort(solution.pairs_by_line.of(lines))
-    used = pairs[solution.pair_ticks[pairs] > 0]
     found = []
-    for leg, pair in enumerate(used.tolist()):
+    for leg, pair in enumerate(_legs(solution, demand)):
         line = int(solution.market.pair_line[pair])
         others = _others(solution, line)
         made = Choice(
@@ -41,9 +40,22 @@ def choices(whatif: WhatIf, demand: int, clock: Clock) -> list[Choice]:
             alternatives=len(others),
             next=[_alternative(whatif, pair, other) for other in others[:MOST_ALTERNATIVES]],
         )
-        _without(whatif, demand, pair, made, clock)
         found.append(made)
     return found
+
+
+def without_each(whatif: WhatIf, demand: int, made: Sequence[Choice], clock: Clock) -> None:
+    """Solve again without each of the demand's partners, while the clock runs."""
+    for pair, choice in zip(_legs(whatif.solution, demand), made, strict=True):
+        _without(whatif, demand, pair, choice, clock)
+
+
+def _legs(solution: Solution, demand: int) -> list[int]:
+    """Pairs that serve the demand, in the order of its proposal's legs."""
+    lines = np.array(solution.problem.lines_of(demand), dtype=np.int64)
+    pairs = np.sort(solution.pairs_by_line.of(lines))
+    used: list[int] = pairs[solution.pair_ticks[pairs] > 0].tolist()
+    return used
 
 
 def _without(whatif: WhatIf, demand: int, pair: int, made: Choice, clock: Clock) -> None:

@@ -7,7 +7,7 @@ import random
 import numpy as np
 
 from services.matching.domain.explained import SERVED, explanation_name
-from services.matching.explain.choices import choices
+from services.matching.explain.choices import choices, without_each
 from services.matching.explain.contests import contests
 from services.matching.explain.demand_changes import demand_changes
 from services.matching.explain.funnels import funnel
@@ -35,42 +35,41 @@ def explain(solution: Solution, round_name: str, seed: int, seconds: float) -> l
     demands = np.unique(problem.tables.lines.demand[short]).tolist()
     idle = (solution.offer_ticks == 0) & (problem.tables.offers.free.sum(axis=1) > 0)
     offers = np.flatnonzero(idle).tolist()
-    found = []
+    of_demand = {demand: explain_demand(whatif, demand, round_name) for demand in demands}
+    of_offer = {offer: explain_offer(whatif, offer, round_name) for offer in offers}
+    for demand in np.unique(problem.tables.lines.demand[solution.line_ticks > 0]).tolist():
+        if demand not in of_demand:
+            message = problem.tables.demands.messages[demand]
+            of_demand[demand] = _blank(round_name, message, SERVED)
+        of_demand[demand].choices.extend(choices(whatif, demand))
+    _solve_again(whatif, demands, of_demand, of_offer, random.Random(seed), seconds)
+    return [*of_demand.values(), *of_offer.values()]
+
+
+def _solve_again(
+    whatif: WhatIf,
+    short: list[int],
+    of_demand: dict[int, Explanation],
+    of_offer: dict[int, Explanation],
+    order: random.Random,
+    seconds: float,
+) -> None:
+    """Add what is only known by solving again. Demands are served ``short`` or have choices."""
     whole, clock = Clock.of(seconds), Clock.of(seconds * 2 / 3)
-    order = random.Random(seed)  # so that it is not the same firms' turn in every round
-    for done, demand in enumerate(_shuffled(demands, order)):
-        share = clock.share(len(demands) - done + len(offers) // 2)
-        found.append(explain_demand(whatif, demand, round_name, share))
-    for done, offer in enumerate(_shuffled(offers, order)):
-        found.append(explain_offer(whatif, offer, round_name, clock.share(len(offers) - done)))
-    return found + _explain_choices(whatif, round_name, whole, found, order)
+    for done, demand in enumerate(_shuffled(short, order)):
+        share = clock.share(len(short) - done + len(of_offer) // 2)
+        demand_changes(whatif, demand, share, of_demand[demand])
+    for done, offer in enumerate(_shuffled(list(of_offer), order)):
+        offer_changes(whatif, offer, clock.share(len(of_offer) - done), of_offer[offer])
+    chosen = [demand for demand, made in of_demand.items() if made.choices]
+    for done, demand in enumerate(_shuffled(chosen, order)):
+        share = whole.share(len(chosen) - done)
+        without_each(whatif, demand, of_demand[demand].choices, share)
 
 
 def _shuffled(rows: list[int], order: random.Random) -> list[int]:
+    """In another order each round, so that it is not always the same firms' turn."""
     return order.sample(rows, len(rows))
-
-
-def _explain_choices(
-    whatif: WhatIf,
-    round_name: str,
-    clock: Clock,
-    found: list[Explanation],
-    order: random.Random,
-) -> list[Explanation]:
-    """Explanations of what was served whole; those of what was served in part get choices too."""
-    solution = whatif.solution
-    demand_of_line = solution.problem.tables.lines.demand
-    served = np.unique(demand_of_line[solution.line_ticks > 0]).tolist()
-    told = {each.subject: each for each in found}
-    added = []
-    for done, demand in enumerate(_shuffled(served, order)):
-        message = solution.problem.tables.demands.messages[demand]
-        made = told.get(message.name)
-        if made is None:
-            made = _blank(round_name, message, SERVED)
-            added.append(made)
-        made.choices.extend(choices(whatif, demand, clock.share(len(served) - done)))
-    return added
 
 
 def _blank(round_name: str, message: Demand | Offer, outcome: str) -> Explanation:
@@ -83,7 +82,7 @@ def _blank(round_name: str, message: Demand | Offer, outcome: str) -> Explanatio
     )
 
 
-def explain_demand(whatif: WhatIf, demand: int, round_name: str, clock: Clock) -> Explanation:
+def explain_demand(whatif: WhatIf, demand: int, round_name: str) -> Explanation:
     """Explain why a demand was not served, or not whole."""
     solution = whatif.solution
     problem = solution.problem
@@ -96,15 +95,13 @@ def explain_demand(whatif: WhatIf, demand: int, round_name: str, clock: Clock) -
         if solution.line_ticks[line] < solution.market.line_quantity[line]:
             made.contests.extend(contests(whatif.lens, line))
     made.outcome = demand_reason(solution, demand, bool(made.contests))
-    demand_changes(whatif, demand, clock, made)
     return made
 
 
-def explain_offer(whatif: WhatIf, offer: int, round_name: str, clock: Clock) -> Explanation:
+def explain_offer(whatif: WhatIf, offer: int, round_name: str) -> Explanation:
     """Explain why an offer was not used."""
     problem = whatif.solution.problem
     message = problem.tables.offers.messages[offer]
     made = _blank(round_name, message, offer_reason(whatif.solution, offer))
     made.funnels.append(funnel(problem.offer_funnels, offer))
-    offer_changes(whatif, offer, clock, made)
     return made

@@ -26,7 +26,7 @@ MOST_SECONDS = 1.0
 """Longest time of one solve."""
 WORK = 1.0
 """The solver's own limit of work for one solve, about a second per unit."""
-LEAST_SECONDS = 0.25
+LEAST_SECONDS = 1.0
 """Shortest share of the time for one explanation."""
 MOST_WAITING = 6
 """Demands without anything that may take what a forbidden pair leaves."""
