@@ -3,7 +3,8 @@
 `python -m benchmarks.market --demands 10000 --offers 10000 --seed 1 --against greedy,fcfs`: a row
 per market as JSON Lines in artifacts/ and a table at the end. The market has every rule of the
 model (see benchmarks/markets/book.py for what is drawn). *Gap* is proven: to the bound that the
-certificate's prices show. Rivals get the same eligible pairs, time and cores.
+certificate's prices show. `--without sequence,run` leaves rules out, to see where a gap comes from.
+Rivals get the same eligible pairs, time and cores.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import resource
 import time
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.markets.book import Book, draw
+from benchmarks.markets.leaving_out import LEAVE_OUT, without
 from benchmarks.markets.problem import Pairs, eligible, market_of
 from benchmarks.markets.rivals import RIVALS, Answer, rival
 from services.matching.engine import Market, Options, Progress, Result, solve, verify
@@ -64,12 +67,14 @@ def share_used(market: Market, quantity: np.ndarray[tuple[int], np.dtype[np.int6
     return round(taken / max(1, int(market.slot_capacity.sum())), 4)
 
 
-def run(book: Book, options: Options, row: Row, check: bool) -> tuple[Market, Pairs, Result]:
+def run(
+    book: Book, options: Options, row: Row, check: bool, left_out: Sequence[str]
+) -> tuple[Market, Pairs, Result]:
     """Candidates, build, solve and verify, with the time of each."""
     clock = Clock(row)
     pairs = eligible(book)
     clock.lap("candidates")
-    market = market_of(book, pairs)
+    market = without(market_of(book, pairs), left_out)
     clock.lap("build")
     result = solve(market, options, _Show())
     clock.lap("solve")
@@ -100,14 +105,22 @@ class _Show:
 
 
 def measure(
-    demands: int, offers: int, seed: int, options: Options, rivals: list[str], check: bool
+    demands: int,
+    offers: int,
+    seed: int,
+    options: Options,
+    rivals: list[str],
+    check: bool,
+    left_out: Sequence[str] = (),
 ) -> Row:
     """One market, solved by the engine and by its rivals."""
     row: Row = {"demands": demands, "offers": offers, "seed": seed, "cores": cores()}
     row["load"] = round(os.getloadavg()[0], 1)
+    if left_out:
+        row["without"] = ",".join(left_out)
     book = draw(demands, offers, seed)
     start, before = time.perf_counter(), time.process_time()
-    market, pairs, result = run(book, options, row, check)
+    market, pairs, result = run(book, options, row, check, left_out)
     row["seconds"] = round(time.perf_counter() - start - float(row["verify_seconds"]), 2)
     row["cpu"] = round(time.process_time() - before - float(row["verify_cpu"]), 2)
     row |= {f"{name}_seconds": round(took, 3) for name, took in result.timing.items()}
@@ -170,6 +183,9 @@ def main(
     seed: Annotated[int, typer.Option(help="seed of the first market")] = 1,
     markets: Annotated[int, typer.Option(help="how many markets, with seeds one apart")] = 1,
     against: Annotated[str, typer.Option(help=f"any of {','.join(RIVALS)}")] = "",
+    leave: Annotated[
+        str, typer.Option("--without", help=f"rules left out, any of {','.join(LEAVE_OUT)}")
+    ] = "",
     seconds: Annotated[float, typer.Option(help="time limit of a solve")] = 60.0,
     work: Annotated[float, typer.Option(help="deterministic limit of a solve")] = 4.0,
     gap: Annotated[float, typer.Option(help="permille at which a solve may end")] = 5.0,
@@ -182,10 +198,8 @@ def main(
     out: Annotated[Path, typer.Option(help="JSON Lines")] = RESULTS,
 ) -> None:
     """Measure the engine on drawn markets, and rivals on the same ones."""
-    rivals = [name for name in against.split(",") if name]
-    unknown = sorted(set(rivals) - set(RIVALS))
-    if unknown:
-        raise typer.BadParameter(f"no rival is called {unknown[0]}", param_hint="--against")
+    rivals = _names(against, RIVALS, "--against", "no rival is called")
+    left_out = _names(leave, LEAVE_OUT, "--without", "no rule is called")
     count = workers or cores()
     options = Options(seed, seconds, work, count, gap)
     if warm:
@@ -196,13 +210,24 @@ def main(
     with out.open("w") as file:
         for number in range(seed, seed + markets):
             console.print(f"{demands:,} demands, {offers:,} offers, seed {number}")
-            rows.append(measure(demands, offers, number, options, rivals, check))
+            rows.append(measure(demands, offers, number, options, rivals, check, left_out))
             if explain:
                 explained(draw(demands, offers, number), options, explain, rows[-1])
             file.write(json.dumps(rows[-1]) + "\n")
             file.flush()
     for table in _tables(rows):
         Console().print(table)
+
+
+def _names(given: str, known: Collection[str], option: str, why: str) -> list[str]:
+    """The names in a list set apart by commas."""
+    names = [name for name in given.split(",") if name]
+    for name in names:
+        if name not in known:
+            raise typer.BadParameter(
+                f"{why} {name}; take any of {','.join(known)}", param_hint=option
+            )
+    return names
 
 
 def _tables(rows: list[Row]) -> list[Table]:

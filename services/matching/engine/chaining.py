@@ -48,6 +48,19 @@ def new_chain(c: Compact, kind: type) -> Chain:
 
 
 @inner
+def affordable(c: Compact, p: int) -> int:
+    """The most ticks of a pair that the demand's budget pays for, with what is paid once."""
+    row = c.pairs[p]
+    budget = c.demands[c.lines[row.line].demand].budget
+    if budget < 0:
+        return 2**62
+    left = budget - row.fixed - c.groups[row.group].cost
+    if left < 0:
+        return 0
+    return int(left // row.unit) if row.unit > 0 else 2**62
+
+
+@inner
 def gather(c: Compact, h: Chain, head: int) -> tuple[int, int]:
     """The lines from ``head`` on and the periods they could run in; how many of each."""
     lines, cuts, line = 0, 0, head

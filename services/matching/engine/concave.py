@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.matching.engine.chaining import Chain, new_chain
+from services.matching.engine.chaining import Chain, affordable, new_chain
 from services.matching.engine.compact import Compact, Rows
 from services.matching.engine.compiled import inner
 from services.matching.engine.limits import IntArray
@@ -119,6 +119,7 @@ def plan_pair(
     w.plans[i].reach = 0.0
     if w.plans[i].usable == 0:
         return
+    most = min(most, float(affordable(c, p)))
     count = ranked(c, t, w, p, beta, begin, end)
     once = _once(c, p, beta)
     got, worth = 0.0, 0.0
@@ -166,6 +167,7 @@ def next_step(
     end: int,
 ) -> None:
     """The next step of a pair after what has been taken of it."""
+    most = min(most, float(affordable(c, p)))
     count = ranked(c, t, w, p, beta, begin, end)
     got = 0.0
     for k in range(count):

@@ -40,6 +40,7 @@ class Desk(NamedTuple):
 
     choices: Rows
     order: IntArray  # of the slots of one pair
+    luck: IntArray  # [2] state of a generator, and how often in a thousand a pair is overlooked
 
 
 def new_state(c: Compact, capacity: IntArray, cap_limit: IntArray) -> State:
@@ -50,11 +51,24 @@ def new_state(c: Compact, capacity: IntArray, cap_limit: IntArray) -> State:
     return State(quantity, capacity.copy(), cap_limit.copy(), *zeros)
 
 
-def new_desk(c: Compact) -> Desk:
-    """Room for one thread."""
+def new_desk(c: Compact, seed: int = 0, blinks: int = 0) -> Desk:
+    """Room for one thread; ``blinks`` in a thousand looks at a pair it is overlooked by chance."""
     pairs = int(np.diff(c.lines["pair0"]).max(initial=0)) + 1
     slots = int(np.diff(c.pairs["x0"]).max(initial=0)) + 1
-    return Desk(np.zeros(pairs, dtype=CHOICE), np.zeros(slots, dtype=np.int64))
+    return Desk(
+        np.zeros(pairs, dtype=CHOICE),
+        np.zeros(slots, dtype=np.int64),
+        np.array([2 * seed + 1, blinks]),
+    )
+
+
+@inner
+def overlooked(w: Desk) -> bool:
+    """Whether chance has the pair at hand overlooked (a blink; see recreate.py)."""
+    if w.luck[1] == 0:
+        return False
+    w.luck[0] = w.luck[0] * np.int64(6364136223846793005) + np.int64(1442695040888963407)
+    return bool(((w.luck[0] >> 33) & 0x3FFFFFFF) % 1000 < w.luck[1])
 
 
 @inner

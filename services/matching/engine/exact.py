@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.matching.engine.chaining import Chain, arrange, gather, matters, new_chain
+from services.matching.engine.chaining import (
+    Chain,
+    affordable,
+    arrange,
+    gather,
+    matters,
+    new_chain,
+)
 from services.matching.engine.compact import Compact, Rows
 from services.matching.engine.compiled import compiled, inner
 from services.matching.engine.limits import IntArray
@@ -43,7 +50,7 @@ class Whole(NamedTuple):
     cap: IntArray
     budget: IntArray
     pair: IntArray  # of either sign, per slot tick; see running.py
-    chained: int  # 1 where sequences count
+    chained: int  # 1 where sequences count, and what a budget pays of each pair
 
 
 class Bench(NamedTuple):
@@ -264,6 +271,8 @@ def _pair(
     joint = max(0, -group.worth) * scale + beta * group.cost
     once = joint * c.pairs[p].most // max(1, group.most)
     once += beta * c.pairs[p].fixed - c.pairs[p].once * scale
+    if t.chained == 1:
+        most = min(most, affordable(c, p))
     count = _ranked(c, t, w, capacity, scale, beta, p, most, early, late)
     got, worth = 0, 0
     for k in range(count):
@@ -340,6 +349,8 @@ def _step(
     late: int,
 ) -> None:
     """The pair's next step after what has been taken of it."""
+    if t.chained == 1:
+        most = min(most, affordable(c, p))
     count = _ranked(c, t, w, capacity, scale, beta, p, most, early, late)
     got = 0
     for k in range(count):

@@ -27,6 +27,8 @@ ROUNDS = 12
 # A side is not cut smaller than this many demands, nor a part into more than MOST_SIDES.
 SMALLEST_SIDE = 5000
 MOST_SIDES = 16
+# How often in a thousand looks the walk overlooks a pair, so that it does not always choose alike.
+BLINKS = 100
 # Turns between two looks at the clock.
 SLICE = 2000
 # Temperatures, as shares of the mean worth of a served demand.
@@ -115,7 +117,7 @@ class LargePart:
         """Walk for so many units of deterministic time, or to ``goal``; whether it could end."""
         c, s, m = self._rows, self._state, self._market
         count = int(np.clip(m.demands // SMALLEST_SIDE, 1, MOST_SIDES))
-        desks = [new_desk(c) for _ in range(count)]
+        desks = [new_desk(c, seed * MOST_SIDES + at, BLINKS) for at in range(count)]
         memories = [new_memory(c, seed * MOST_SIDES + at) for at in range(count)]
         orders = [np.empty(m.offers, dtype=np.int64) for _ in range(2)]
         walk_order(c, 0, orders[0])

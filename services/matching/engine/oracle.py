@@ -1,7 +1,8 @@
 """Compiled: what each demand would take at given prices, and what that is worth at most.
 
 The value is the one of `reduced.py` (see docs/engine.md, "Bound and certificate") in real numbers;
-the use of slots, caps and budgets that goes with it is a subgradient of the bound at the prices.
+the use of slots, caps, budgets and pairs that goes with it is a subgradient of the bound at the
+prices. Sequences count as in `chaining.py`, and of each pair what a budget pays for.
 """
 
 from __future__ import annotations

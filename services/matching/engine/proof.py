@@ -72,10 +72,13 @@ class _Book:
         self.period = m.slot_period[m.x_slot].tolist()
         self.follows: dict[int, int] = {}
         self.leads: dict[int, int] = {}
+        self.rest: dict[int, int] = {}
+        self.purse: dict[int, int] = {}
 
     def count_sequences(self, m: Market, pair_price: list[int]) -> None:
-        """Take prices per pair, and of the rules on each line the first before and after it."""
+        """Take prices per pair and budgets, and of the rules on each line the first either way."""
         self.pair_price = pair_price
+        self.purse = dict(enumerate(m.budget[m.line_demand[m.pair_line]].tolist()))
         for before, after in zip(m.before_line.tolist(), m.after_line.tolist(), strict=True):
             if before not in self.follows and after not in self.leads:
                 self.follows[before] = after
@@ -141,13 +144,24 @@ class _Book:
         """The periods in which the line could run, some more than once."""
         return [self.period[x] for pair in self.pairs[line] for x in self.xs[pair]]
 
+    def afford(self, pair: int) -> int:
+        """The most ticks of the pair that its demand's budget pays for, if that counts."""
+        budget = self.purse.get(pair, -1)
+        if budget < 0:
+            return NEVER
+        left = budget - self.fixed[pair] - self.setup[self.group[pair]]
+        if left < 0:
+            return 0
+        return int(left // self.unit[pair]) if self.unit[pair] else NEVER
+
     def start(self, pair: int, line: int) -> int:
         """The fewest ticks of a feasible use: what the line's other partners can't carry."""
-        pairs = self.pairs[line]
-        largest = max([self.most(other, line) for other in pairs], default=0)
-        partners = min(self.partners[line] or len(pairs), len(pairs))
-        rest = self.least[line] - (partners - 1) * largest
-        return int(max(1, self.order[pair], self.share[line], rest))
+        if line not in self.rest:
+            pairs = self.pairs[line]
+            largest = max([self.most(other, line) for other in pairs], default=0)
+            partners = min(self.partners[line] or len(pairs), len(pairs))
+            self.rest[line] = self.least[line] - (partners - 1) * largest
+        return int(max(1, self.order[pair], self.share[line], self.rest[line]))
 
     def line(self, line: int, price: int, shared: dict[int, int], span: Span = None) -> int | None:
         """The most a served line could be worth; None when its least part can't be had.
@@ -163,7 +177,7 @@ class _Book:
         for pair in pairs:
             start = self.start(pair, line)
             xs = [x for x in self.xs[pair] if not span or span[0] <= self.period[x] <= span[1]]
-            most = min(want, sum(self.room(x, line) for x in xs))
+            most = min(want, self.afford(pair), sum(self.room(x, line) for x in xs))
             if start <= most:
                 rooms.append(most)
                 own, best = self.pair(pair, line, price, shared, start, xs)
@@ -208,7 +222,7 @@ class _Book:
         points: list[tuple[int, int]] = []
         got, worth = 0, 0
         for value, room in sorted(offered, reverse=True):
-            take = min(room, self.want[line] - got)
+            take = min(room, min(self.want[line], self.afford(pair)) - got)
             if got < start <= got + take:
                 points.append((start, worth + value * (start - got) - once))
             ranges.append((value, got, got + take))

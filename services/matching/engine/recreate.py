@@ -3,7 +3,8 @@
 A turn frees a demand and some that sit at an offer it could use, serves all of them again with a
 few that wait, and keeps what came out by simulated annealing (Schrimpf et al. 2000, *Record
 breaking optimization results using the ruin and recreate principle*; Christiaens and Vanden Berghe
-2020, *Slack induction by string removals*). Prices tell which offers a demand should look at.
+2020, *Slack induction by string removals*; pairs are overlooked by chance as there). Prices tell
+which offers a demand should look at.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from services.matching.engine.desk import (
     in_group,
     new_desk,
     new_state,
+    overlooked,
 )
 from services.matching.engine.limits import IntArray
 
@@ -176,7 +177,7 @@ def _offered(
     count = 0
     for p in range(c.lines[line].pair0, c.lines[line + 1].pair0):
         o = c.pairs[p].offer
-        if s.closed[o] == 1 or (own >= 0 and side[o] != own):
+        if s.closed[o] == 1 or (own >= 0 and side[o] != own) or overlooked(w):
             continue
         limit = c.lines[line].most
         for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):

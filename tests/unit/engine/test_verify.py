@@ -177,11 +177,19 @@ def test_prices_per_pair_prove_a_bound_and_both_counts_agree(market: Market, see
     best = brute.optimum(market)
     assert best is not None
     assert bound >= best
-    # Without a price for any pair all that is left are the sequences, which lower it or nothing.
+    # Without a price for any pair there are still sequences and budgets, which lower it or nothing.
     free = prove(market, 3, slot, cap, budget, np.zeros_like(pair))
     assert best <= free <= prove(market, 3, slot, cap, budget)
-    if not len(market.before_line):
+    if not len(market.before_line) and (market.budget < 0).all():
         assert free == prove(market, 3, slot, cap, budget)
+
+
+def test_what_a_budget_does_not_pay_for_lowers_the_bound() -> None:
+    market = small(budget=[39, -1], line_max_partners=[1, 1, 1])
+    nothing = np.zeros(4, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(2, dtype=np.int64)
+    assert prove(market, 1, *nothing) == 4 * 6 + 4 * 7 + 4 * 8
+    # Lines of demand 0 go whole to one offer, which costs 40.
+    assert prove(market, 1, *nothing, np.zeros(4, dtype=np.int64)) == 4 * 8
 
 
 def test_a_run_out_of_reach_and_lines_in_sequence_lower_the_bound() -> None:
