@@ -84,8 +84,8 @@ def _start_whole(whole: WholeSearch, options: Options, board: Board) -> Start:
 
 
 def _start_large(part: Part, options: Options, board: Board) -> Start:
-    """The same in compiled loops; a quarter of the time at most goes to prices."""
-    end = time.monotonic() + board.seconds_left(options.time_limit_seconds) / 4
+    """The same in compiled loops; two fifths of the time at most go to prices."""
+    end = time.monotonic() + board.seconds_left(options.time_limit_seconds) * 0.4
     with board.step("price"):
         large = LargePart(part.market, options.workers)
         prices = large.prices(lambda: board.stopping or time.monotonic() > end)
