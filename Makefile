@@ -26,8 +26,9 @@ help: ## Show this list
 run: local-ready ## Start the whole market on this machine (Ctrl-C ends it)
 	@exec $(PY) -m deploy.local run $(ARGS)
 
-test: dev-ready ## Run all tests, two files at a time (ARGS='-k words' picks some)
-	@$(PYTEST) -n 2 --dist loadfile $(ARGS)
+# Three at a time keep two cores busy: tests that start servers wait a good part of their time.
+test: dev-ready ## Run all tests, three files at a time (ARGS='-k words' picks some)
+	@$(PYTEST) -n 3 --dist loadfile $(ARGS)
 
 setup: dev-ready ## Install everything into .venv and generate the code of protos/
 
@@ -108,9 +109,11 @@ $(STAMPS)/local: requirements/local.lock | $(PY)
 	@$(PIP) --require-hashes --requirement requirements/local.lock
 	@mkdir -p $(STAMPS) && touch $@
 
-# Else the first large round would wait for the compiler.
+# Else the first large round would wait for the compiler. What was compiled before goes: the compiler
+# looks at the module of a loop, not at those that are inlined into it.
 $(STAMPS)/compiled: $(ENGINE) | spareline/.generated $(STAMPS)/checkout
 	@echo "Compiling the engine's inner loops (about a minute, once) ..."
+	@find services -name '*.nb[ic]' -delete
 	@$(PY) -m services.matching.engine.warming
 	@touch $@
 
