@@ -2,8 +2,9 @@
 
 Each document carries ``revision`` (compared and set by every write), ``outbox`` with
 ``pending`` (events not yet relayed), ``requests`` (the newest answers, for replay) and
-``writes`` (ids of the newest writes). The last tells, after a lost connection, whether a
-write of unknown outcome took effect: so a retry never applies one twice.
+``writes`` (ids of the newest writes). The last tells which of the changes that went to the
+store together took effect, and after a lost connection whether one of unknown outcome did:
+so a retry never applies one twice.
 """
 
 import asyncio
