@@ -16,7 +16,7 @@ from services.gateway.clients import Services, connect
 from services.gateway.keys import CHASSIS
 from services.gateway.languages import LANGUAGE, choose
 from services.gateway.market import TAXONOMY, Taxonomy
-from services.gateway.middleware import failures, metrics, security
+from services.gateway.middleware import compression, failures, metrics, security
 from services.gateway.settings import GatewaySettings
 
 _SESSION_SECONDS = 30 * 24 * 3600
@@ -51,6 +51,7 @@ def application(app: App, settings: GatewaySettings, services: Services) -> web.
             *traces.page_middlewares(),
             metrics.measure,
             failures.request_id,
+            compression.compress,
             security.headers,
             session_middleware(cookie),
             failures.failures,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import secrets
 from urllib.parse import urlsplit
@@ -43,17 +44,43 @@ async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
         response.headers.update(_HEADERS)
         if not request.path.startswith("/static/"):
             response.headers.setdefault("Cache-Control", "no-store")
+        elif "v" in request.query:  # such an address changes with the file, see render.asset
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response
 
 
 async def token(request: web.Request) -> str:
-    """Return the token that every form of this session carries."""
+    """Return the token that every form of this session carries, masked anew for each page.
+
+    Pages are compressed, and the length of what is compressed tells of a text that comes again and
+    again (BREACH, Gluck, Harris and Prado 2013); under a new mask each time it never does.
+    """
+    secret = await _secret(request)
+    mask = secrets.token_bytes(len(secret))
+    return base64.urlsafe_b64encode(mask + _xor(mask, secret)).decode()
+
+
+async def _secret(request: web.Request) -> bytes:
     session = await get_session(request)
     found = session.get(FIELD)
     if not isinstance(found, str):
         found = secrets.token_urlsafe(24)
         session[FIELD] = found
-    return found
+    return found.encode()
+
+
+def _unmasked(token: object) -> bytes:
+    """Return the secret that a token carries; something else than any secret if it is none."""
+    try:
+        both = base64.urlsafe_b64decode(str(token).encode())
+    except ValueError:
+        return b""
+    half = len(both) // 2
+    return _xor(both[:half], both[half:])
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=False))
 
 
 @web.middleware
@@ -70,9 +97,8 @@ async def csrf(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin not in {"", "null"} and urlsplit(origin).netloc != request.host
     )
     form = await request.post()
-    given = form.get(FIELD, "")
-    expected = await token(request)
-    if foreign or not isinstance(given, str) or not hmac.compare_digest(given, expected):
+    given = _unmasked(form.get(FIELD, ""))
+    if foreign or not hmac.compare_digest(given, await _secret(request)):
         raise PermissionDenied(
             reason_pb2.REASON_UNAUTHENTICATED,
             gettext(request, "This form was open for too long. Go back, reload and send it again."),
