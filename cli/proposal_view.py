@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cli import amounts
 from cli.screen import moment, money, say, state, table
-from spareline.matching.v1.proposal_pb2 import Leg, Party, Proposal
+from spareline.matching.v1.proposal_pb2 import DeclineReason, HistoryEntry, Leg, Party, Proposal
 
 
 def row(found: Proposal) -> tuple[str, ...]:
@@ -25,6 +25,7 @@ _MARKS = {
     Party.ANSWER_ACCEPTED: "✓",
     Party.ANSWER_DECLINED: "✗",
     Party.ANSWER_FULFILLED: "✓",
+    Party.ANSWER_LATE: "✓",
     Party.ANSWER_FAILED: "✗",
 }
 
@@ -48,7 +49,7 @@ def show_proposal(found: Proposal) -> None:
             weeks = ", ".join(f"{d.period}: {d.quantity} ticks" for d in term.deliveries)
             say(f"  leg {term.leg_index}: {price}{weeks}")
     history = [
-        (moment(entry.time), entry.event, _who(entry.party_index), entry.note)
+        (moment(entry.time), entry.event, _who(entry.party_index), _said(entry))
         for entry in found.history
     ]
     table("History", ("when", "what", "who", "note"), history)
@@ -81,6 +82,13 @@ def _leg(index: int, leg: Leg, found: Proposal) -> tuple[str, ...]:
         money(leg.unit_price),
         money(leg.transport),
     )
+
+
+def _said(entry: HistoryEntry) -> str:
+    reason = ""
+    if entry.reason:
+        reason = DeclineReason.Name(entry.reason).removeprefix("DECLINE_REASON_").lower()
+    return ": ".join(part for part in (reason, entry.note) if part)
 
 
 def _who(index: int) -> str:

@@ -159,15 +159,21 @@ def counter(
 def report(
     context: typer.Context,
     name: Name,
-    outcome: Annotated[str, typer.Argument(metavar="fulfilled|failed", help="How it went.")],
+    outcome: Annotated[str, typer.Argument(metavar="fulfilled|late|failed", help="How it went.")],
     party: Party = "",
     note: Note = "",
+    rating: Annotated[int, typer.Option(min=0, max=5, help="How content, 1 to 5.")] = 0,
 ) -> None:
     """Report how a confirmed proposal went."""
-    if outcome not in ("fulfilled", "failed"):
-        raise typer.BadParameter("write fulfilled or failed")
+    if outcome not in ("fulfilled", "late", "failed"):
+        raise typer.BadParameter("write fulfilled, late or failed")
     request = api.ReportProposalRequest(
-        name=name, fulfilled=outcome == "fulfilled", note=note, request_id=_fresh()
+        name=name,
+        fulfilled=outcome != "failed",
+        late=outcome == "late",
+        rating=rating,
+        note=note,
+        request_id=_fresh(),
     )
     perform(act(context.obj, party, "ReportProposal", request))
 

@@ -12,7 +12,7 @@ import numpy as np
 from google.protobuf.message import Message
 
 from services.matching.domain import counters, scale
-from services.matching.domain.proposals import AGREED
+from services.matching.domain.proposals import AGREED, DELIVERED
 from spareline.market.v1 import disclosure_pb2, organization_pb2
 from spareline.matching.v1 import proposal_pb2, round_pb2
 
@@ -24,6 +24,8 @@ _HIDES = frozenset(
 )
 # Names were given away at confirmation; a cancellation does not take them back.
 _NAMED = AGREED | {Proposal.STATE_CANCELLED}
+
+_REPORTED = DELIVERED | {proposal_pb2.Party.ANSWER_FAILED}
 
 _SUMS_OF_SIZE: Final = ("pairs", "components")
 _SUMS_OF_PROGRESS: Final = (
@@ -75,10 +77,13 @@ def for_party(
     seen = _copy(proposal)
     named = proposal.state in _NAMED
     own = {i for i, party in enumerate(seen.parties) if party.organization == reader}
+    rated = all(party.answer in _REPORTED for party in seen.parties)
     unnamed: set[int] = set()
     for index, party in enumerate(seen.parties):
         known = organizations(party.organization)
         party.own = index in own
+        if not rated and index not in own:
+            party.ClearField("rating")  # nobody rates in answer to a rating
         _show_contact(party, known, shown=proposal.state in AGREED and index not in own)
         wants = index in hidden or (known is not None and hides(known.identity_disclosure))
         if wants and not named and index not in own:

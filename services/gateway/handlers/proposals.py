@@ -133,6 +133,9 @@ async def _page(
         request_id=str(uuid.uuid4()),
         capabilities=await capabilities(request),
         reasons=_reasons(request),
+        why_declined={
+            proposal_pb2.DeclineReason.Value(name): text for name, text in _reasons(request)
+        },
     )
 
 

@@ -10,7 +10,12 @@ import numpy as np
 from services.matching.domain import rows
 from services.matching.domain.arrays import market_of
 from services.matching.domain.book_snapshot import BookSnapshot
-from services.matching.domain.declined import Declined, declined_pair
+from services.matching.domain.declined import (
+    NEVER_FOR_DEMAND,
+    NEVER_FOR_OFFER,
+    Declined,
+    still_stands,
+)
 from services.matching.domain.fairness import owner
 from services.matching.domain.live import Live, fold
 from services.matching.domain.pairs import AnyFunnels, Pairs, eligible
@@ -166,9 +171,33 @@ def _declined(
     parts: list[tuple[str, OpenLine]],
 ) -> Iterable[tuple[int, int]]:
     """The pairs that were turned down on terms that still stand."""
+    partners = [each for each in declined if each.terms in (NEVER_FOR_DEMAND, NEVER_FOR_OFFER)]
+    if partners:
+        yield from _never(partners, offers, [demand for demand, _ in parts])
     for each in declined:
         pair = pairs_of.find(each.offer, each.demand, each.line)
-        if pair is not None:
-            demand, part = parts[pair[1]]
-            if declined_pair(offers[pair[0]], demand, part.line) == each:
-                yield pair
+        if pair is not None and still_stands(each, offers[pair[0]], parts[pair[1]][1].line):
+            yield pair
+
+
+def _never(
+    records: Iterable[Declined], offers: tuple[Offer, ...], demand_of: list[str]
+) -> Iterable[tuple[int, int]]:
+    """All pairs of a posting and of the postings of a partner that its owner turned down."""
+    offered = _rows_by(offer.name for offer in offers)
+    asked = _rows_by(demand_of)
+    for each in records:
+        if each.terms == NEVER_FOR_DEMAND:
+            rows, lines = offered.get(owner(each.offer), []), asked.get(each.demand, [])
+        else:
+            rows, lines = offered.get(each.offer, []), asked.get(owner(each.demand), [])
+        yield from ((row, line) for row in rows for line in lines)
+
+
+def _rows_by(postings: Iterable[str]) -> dict[str, list[int]]:
+    """Rows by posting, and by the organization that it belongs to."""
+    found: dict[str, list[int]] = {}
+    for row, name in enumerate(postings):
+        found.setdefault(name, []).append(row)
+        found.setdefault(owner(name), []).append(row)
+    return found

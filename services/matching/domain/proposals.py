@@ -26,6 +26,8 @@ DEMAND_SIDE = "demand"
 UNSEEN = frozenset({Proposal.STATE_HOLDING, Proposal.STATE_FAILED})
 # Its parties have agreed, so they know each other and how to reach each other.
 AGREED = frozenset({Proposal.STATE_CONFIRMED, Proposal.STATE_FULFILLED, Proposal.STATE_DISPUTED})
+# How a party has reported that all was delivered.
+DELIVERED = frozenset({Party.ANSWER_FULFILLED, Party.ANSWER_LATE})
 LIVE = frozenset(
     {
         Proposal.STATE_HOLDING,
@@ -181,7 +183,8 @@ def decline(
     changed.parties[index].answer = Party.ANSWER_DECLINED
     changed.state = Proposal.STATE_DECLINED
     changed.ClearField("counter")
-    note(changed, now, "declined", index, _reason_and(reason, text))
+    note(changed, now, "declined", index, text)
+    changed.history[-1].reason = reason
     return Move(changed, (events_pb2.ProposalDeclined(proposal=changed, time=stamp(now)),))
 
 
@@ -222,33 +225,54 @@ def confirm(proposal: proposal_pb2.Proposal, now: datetime) -> Move:
     return Move(changed, (events_pb2.ProposalConfirmed(proposal=changed, time=stamp(now)),))
 
 
-def report(
-    proposal: proposal_pb2.Proposal, organization: str, fulfilled: bool, text: str, now: datetime
-) -> Move:
-    """A party reports how it went: all good is fulfilled, one failure is a dispute.
+@dataclass(frozen=True)
+class Report:
+    """How it went, by one party: ``answer`` is one of FULFILLED, LATE and FAILED.
 
-    A party may turn its good report into a failure while the proposal is not fulfilled yet, and
+    ``rating`` tells how content the party is with the other side, 1 to 5; 0 leaves it unsaid.
+    """
+
+    answer: proposal_pb2.Party.Answer.ValueType
+    rating: int = 0
+    text: str = ""
+
+
+_REPORTED: dict[int, str] = {
+    Party.ANSWER_FULFILLED: "fulfilled",
+    Party.ANSWER_LATE: "late",
+    Party.ANSWER_FAILED: "failed",
+}
+
+
+def report(proposal: proposal_pb2.Proposal, organization: str, said: Report, now: datetime) -> Move:
+    """A party reports how it went: all delivered is fulfilled, one failure is a dispute.
+
+    A party may turn its good report into a worse one while the proposal is not fulfilled yet, and
     report while others dispute. Raises NOT_A_PARTY, ALREADY_ANSWERED, PROPOSAL_STATE.
     """
     index = party_index(proposal, organization)
-    answer = proposal.parties[index].answer
-    wanted = Party.ANSWER_FULFILLED if fulfilled else Party.ANSWER_FAILED
+    answer, wanted = proposal.parties[index].answer, said.answer
     if answer == wanted:
         return Move(proposal, changed=False)
-    if answer == Party.ANSWER_FAILED:
+    failed = answer == Party.ANSWER_FAILED
+    if failed or (answer == Party.ANSWER_LATE and wanted == Party.ANSWER_FULFILLED):
         raise _already()
     require_state(proposal, {Proposal.STATE_CONFIRMED, Proposal.STATE_DISPUTED}, "reported on")
     changed = copy(proposal, now)
     changed.parties[index].answer = wanted
-    note(changed, now, "fulfilled" if fulfilled else "failed", index, text)
+    changed.parties[index].rating = said.rating or changed.parties[index].rating
+    note(changed, now, _REPORTED[wanted], index, said.text)
     events: list[Message] = []
-    disputed_now = not fulfilled and proposal.state == Proposal.STATE_CONFIRMED
+    broken = wanted == Party.ANSWER_FAILED
+    disputed_now = broken and proposal.state == Proposal.STATE_CONFIRMED
     if disputed_now:
         changed.state = Proposal.STATE_DISPUTED
         note(changed, now, "disputed", PLATFORM)
-    elif all(party.answer == Party.ANSWER_FULFILLED for party in changed.parties):
+    elif all(party.answer in DELIVERED for party in changed.parties):
         changed.state = Proposal.STATE_FULFILLED
     events.append(events_pb2.ProposalReported(proposal=changed, time=stamp(now)))
+    if wanted == Party.ANSWER_LATE:
+        events.append(events_pb2.ProposalDelayed(proposal=changed, time=stamp(now)))
     if disputed_now:
         events.append(events_pb2.ProposalDisputed(proposal=changed, time=stamp(now)))
     if changed.state == Proposal.STATE_FULFILLED:
@@ -268,12 +292,6 @@ def resolve(proposal: proposal_pb2.Proposal, fulfilled: bool, text: str, now: da
     if fulfilled:
         return Move(changed, (events_pb2.ProposalFulfilled(proposal=changed, time=stamp(now)),))
     return Move(changed, (events_pb2.ProposalCancelled(proposal=changed, time=stamp(now)),))
-
-
-def _reason_and(reason: proposal_pb2.DeclineReason.ValueType, text: str) -> str:
-    name = proposal_pb2.DeclineReason.Name(reason).removeprefix("DECLINE_REASON_").lower()
-    said = "" if reason == proposal_pb2.DECLINE_REASON_UNSPECIFIED else name
-    return ": ".join(part for part in (said, text) if part)
 
 
 def _already() -> FailedPrecondition:

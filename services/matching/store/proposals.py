@@ -47,7 +47,7 @@ class Stored:
     todo: Todo
     claim_version: int
     hidden: frozenset[int]  # indexes of the parties that wanted to be unnamed until confirmation
-    terms: Mapping[str, str]  # "<offer>|<line>" -> digest of the terms that were judged
+    terms: Mapping[str, str]  # "<offer>|<line>" -> the terms that were judged (domain.declined)
     value: int  # what it serves of the demand, in minor units, for the fairness accounts
     document: Document
 

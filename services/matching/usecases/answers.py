@@ -18,8 +18,10 @@ from services.chassis.errors import (
     Aborted,
     DomainError,
     FailedPrecondition,
+    InvalidArgument,
     NotFound,
     Unavailable,
+    Violation,
 )
 from services.matching import metrics, redact
 from services.matching.domain import counters, proposals
@@ -163,10 +165,11 @@ class Answers:
         )
 
     async def report(self, request: pb.ReportProposalRequest) -> proposal_pb2.Proposal:
-        """Report how a confirmed proposal went."""
+        """Report how a confirmed proposal went. Raises InvalidArgument (FIELD_INVALID)."""
+        said = _said(request)
 
         def act(found: proposal_pb2.Proposal, now: datetime) -> Move:
-            return proposals.report(found, request.party, request.fulfilled, request.note, now)
+            return proposals.report(found, request.party, said, now)
 
         return await self._move(request, request.party, act)
 
@@ -311,6 +314,20 @@ def _wish(request: Message, party: str, act: Act) -> _Wish:
 
 def _accepting(request: pb.AcceptProposalRequest) -> Act:
     return lambda found, now: proposals.accept(found, request.party, request.terms_version, now)
+
+
+def _said(request: pb.ReportProposalRequest) -> proposals.Report:
+    if request.late and not request.fulfilled:
+        wrong = Violation(
+            "late",
+            "late says that all was delivered, and fulfilled that it was not",
+            "Set fulfilled, or leave late out",
+        )
+        raise InvalidArgument(reason_pb2.REASON_FIELD_INVALID, wrong.sentence(), violations=[wrong])
+    answers = proposal_pb2.Party
+    delivered = answers.ANSWER_LATE if request.late else answers.ANSWER_FULFILLED
+    answer = delivered if request.fulfilled else answers.ANSWER_FAILED
+    return proposals.Report(answer, request.rating, request.note)
 
 
 def _unknown() -> NotFound:

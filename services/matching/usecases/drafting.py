@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.matching.domain import counters, fairness
-from services.matching.domain.declined import terms_digest
+from services.matching.domain.declined import judged_terms
 from services.matching.domain.proposals import stamp
 from services.matching.redact import hides
 from services.matching.rounds.snapshot import RoundInputs
@@ -35,7 +35,7 @@ class Drafting:
     def _terms(self, made: proposal_pb2.Proposal) -> dict[str, str]:
         lines = {line.id: line for line in self._demands[made.demand].lines}
         return {
-            f"{leg.offer}|{leg.line}": terms_digest(self._offers[leg.offer], lines[leg.line])
+            f"{leg.offer}|{leg.line}": judged_terms(self._offers[leg.offer], lines[leg.line])
             for leg in made.legs
         }
 

@@ -14,7 +14,7 @@ from services.chassis.gathered import Gathered
 from services.matching import ledger as ledgers
 from services.matching import metrics
 from services.matching.domain import counters, proposals
-from services.matching.domain.declined import Declined
+from services.matching.domain.declined import Declined, turned_down
 from services.matching.domain.proposals import Move
 from services.matching.ledger import Ledger, Outcome
 from services.matching.store.memory import BrokenOff, Memory
@@ -227,9 +227,19 @@ def _guilty(proposal: proposal_pb2.Proposal) -> set[int]:
 def _turned_down(stored: Stored, guilty: set[int]) -> list[Declined]:
     """The pairs of the guilty: an offerer's own legs; all legs when the demander broke it off."""
     proposal = stored.proposal
+    by_demander = counters.DEMANDER in guilty
     pairs = []
     for leg in proposal.legs:
-        digest = stored.terms.get(f"{leg.offer}|{leg.line}", "")
-        if digest and (counters.DEMANDER in guilty or leg.party_index in guilty):
-            pairs.append(Declined(leg.offer, proposal.demand, leg.line, digest))
+        judged = stored.terms.get(f"{leg.offer}|{leg.line}", "")
+        if judged and (by_demander or leg.party_index in guilty):
+            terms = turned_down(judged, _reason(proposal), by_demander=by_demander)
+            pairs.append(Declined(leg.offer, proposal.demand, leg.line, terms))
     return pairs
+
+
+def _reason(proposal: proposal_pb2.Proposal) -> int:
+    """Why it was declined; a proposal that ran out says nothing."""
+    for entry in reversed(proposal.history):
+        if entry.event == "declined":
+            return entry.reason
+    return proposal_pb2.DECLINE_REASON_UNSPECIFIED

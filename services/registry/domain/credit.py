@@ -32,6 +32,7 @@ THRESHOLDS = (("A", 0.80), ("B", 0.65), ("C", 0.45), ("D", 0.30), ("E", 0.0))
 EVENTS_KEPT = 500
 
 FULFILLED = FULL
+LATE = -FULL // 4
 DISPUTED = -FULL
 DECLINED_AFTER_ACCEPTANCE = -FULL // 2
 VERIFIED = {
@@ -41,7 +42,7 @@ VERIFIED = {
     Organization.VERIFICATION_ON_SITE: FULL * 3 // 2,
 }
 
-Kind = Literal["fulfilled", "disputed", "declined_after_acceptance", "verified"]
+Kind = Literal["fulfilled", "late", "disputed", "declined_after_acceptance", "verified"]
 _TERMS_CHANGE = ("countered", "counter_accepted", "counter_declined")
 
 
@@ -114,10 +115,28 @@ def contest(experience: Experience, note: str) -> Experience:
 
 
 def of_fulfilled(proposal: Proposal, time_ms: int) -> list[Experience]:
-    """Both sides reported delivery: each party kept its word."""
+    """Both sides reported delivery: each party kept its word, unless it was late.
+
+    With several of them it is not known which was late, so each loses its share of the weight.
+    """
+    late = _accused(proposal, Party.ANSWER_LATE)
+    weights = [
+        (party.organization, FULFILLED * (len(late) - 1) // len(late) if i in late else FULFILLED)
+        for i, party in enumerate(proposal.parties)
+    ]
     return [
-        _experience(proposal, party.organization, "fulfilled", time_ms, FULFILLED)
-        for party in proposal.parties
+        _experience(proposal, organization, "fulfilled", time_ms, weight)
+        for organization, weight in weights
+        if weight
+    ]
+
+
+def of_delayed(proposal: Proposal, time_ms: int) -> list[Experience]:
+    """A side reported that the other was late: a quarter of a broken promise, shared by them."""
+    late = _accused(proposal, Party.ANSWER_LATE)
+    return [
+        _experience(proposal, proposal.parties[i].organization, "late", time_ms, LATE // len(late))
+        for i in late
     ]
 
 
@@ -126,16 +145,21 @@ def of_disputed(proposal: Proposal, time_ms: int) -> list[Experience]:
 
     With several of them it is not known which failed, so they share the weight.
     """
-    failed = [party for party in proposal.parties if party.answer == Party.ANSWER_FAILED]
-    accusing = {party.side for party in failed}
-    accused = [
-        party
-        for party in proposal.parties
-        if party.answer != Party.ANSWER_FAILED and accusing - {party.side}
-    ]
+    accused = _accused(proposal, Party.ANSWER_FAILED)
+    weight = DISPUTED // max(1, len(accused))
     return [
-        _experience(proposal, party.organization, "disputed", time_ms, DISPUTED // len(accused))
-        for party in accused
+        _experience(proposal, proposal.parties[i].organization, "disputed", time_ms, weight)
+        for i in accused
+    ]
+
+
+def _accused(proposal: Proposal, answer: int) -> list[int]:
+    """Indexes of the parties of which the other side, and not they themselves, gave an answer."""
+    accusing = {party.side for party in proposal.parties if party.answer == answer}
+    return [
+        i
+        for i, party in enumerate(proposal.parties)
+        if party.answer != answer and accusing - {party.side}
     ]
 
 

@@ -33,6 +33,7 @@ PATTERN = "organizations/{organization}/creditEvents/{event}"
 
 _Concluded = (
     events_pb2.ProposalFulfilled
+    | events_pb2.ProposalDelayed
     | events_pb2.ProposalDisputed
     | events_pb2.ProposalCancelled
     | events_pb2.ProposalDeclined
@@ -41,6 +42,7 @@ _PROPOSALS: dict[
     str, tuple[type[_Concluded], Callable[[Proposal, int], list[credit.Experience]]]
 ] = {
     "market.proposal.fulfilled.v1": (events_pb2.ProposalFulfilled, credit.of_fulfilled),
+    "market.proposal.delayed.v1": (events_pb2.ProposalDelayed, credit.of_delayed),
     "market.proposal.disputed.v1": (events_pb2.ProposalDisputed, credit.of_disputed),
     "market.proposal.cancelled.v1": (events_pb2.ProposalCancelled, credit.of_cancelled),
     "market.proposal.declined.v1": (events_pb2.ProposalDeclined, credit.of_declined),

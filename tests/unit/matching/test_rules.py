@@ -7,13 +7,14 @@ from collections.abc import Iterable
 import pytest
 
 from services.matching.domain.attributes import satisfies
-from services.matching.domain.declined import declined_pair
+from services.matching.domain.declined import Declined, declined_pair, judged_terms, turned_down
 from services.matching.domain.eligibility import NAMES
 from services.matching.domain.problem import Problem, build
 from spareline.market.v1.capability_pb2 import AttributeSchema, AttributeValue, Codes, Range
 from spareline.market.v1.demand_pb2 import Demand
 from spareline.market.v1.offer_pb2 import Offer
 from spareline.market.v1.organization_pb2 import Organization
+from spareline.matching.v1 import proposal_pb2
 from spareline.matching.v1.policy_pb2 import TransportRate
 from tests.unit.matching import books
 
@@ -174,6 +175,61 @@ def test_declined_until_the_terms_change() -> None:
     only("declined", problem_of(offer, demand, declined=[record]))
     cheaper = books.offer("a/m", price=99)
     assert len(problem_of(cheaper, demand, declined=[record]).pairs) == 1
+
+
+DeclineReason = proposal_pb2.DeclineReason
+
+
+@pytest.mark.parametrize(
+    ("reason", "lifts"),
+    [
+        (proposal_pb2.DECLINE_REASON_PRICE, {"price", "limit"}),
+        (proposal_pb2.DECLINE_REASON_TIMING, {"lead", "window", "weeks"}),
+        (proposal_pb2.DECLINE_REASON_QUANTITY, {"quantity", "minimum"}),
+        (proposal_pb2.DECLINE_REASON_PARTNER, set()),
+        (
+            proposal_pb2.DECLINE_REASON_OTHER,
+            {"price", "limit", "lead", "window", "quantity", "minimum"},
+        ),
+    ],
+    ids=lambda value: DeclineReason.Name(value) if isinstance(value, int) else "",
+)
+def test_only_what_was_turned_down_makes_a_pair_new_again(
+    reason: proposal_pb2.DeclineReason.ValueType, lifts: set[str]
+) -> None:
+    offer, demand = books.offer("a/m"), books.demand("b/n")
+    judged = judged_terms(offer, demand.lines[0])
+    terms = turned_down(judged, reason, by_demander=True)
+    record = Declined(offer.name, demand.name, demand.lines[0].id, terms)
+    assert len(problem_of(offer, demand, declined=[record]).pairs) == 0
+    other = {
+        "price": (books.offer("a/m", price=99), demand),
+        "limit": (offer, books.demand("b/n", books.line(limit=201))),
+        "lead": (books.offer("a/m", lead_time_periods=1), demand),
+        "weeks": (books.offer("a/m", capacity={2: 100}), demand),
+        "window": (offer, books.demand("b/n", books.line(window=(0, 5)))),
+        "quantity": (offer, books.demand("b/n", books.line(quantity=39))),
+        "minimum": (books.offer("a/m", minimum_order=2), demand),
+    }
+    lifted = {
+        name for name, pair in other.items() if len(problem_of(*pair, declined=[record]).pairs)
+    }
+    assert lifted == lifts
+
+
+def test_a_partner_that_was_turned_down_is_out_for_the_posting_with_all_of_its_own() -> None:
+    mine, other, theirs = books.demand("b/n"), books.demand("b/other"), books.offer("a/m")
+    judged = judged_terms(theirs, mine.lines[0])
+    partner = proposal_pb2.DECLINE_REASON_PARTNER
+    by_demander = turned_down(judged, partner, by_demander=True)
+    record = Declined(theirs.name, mine.name, mine.lines[0].id, by_demander)
+    again = books.offer("a/second")
+    assert len(problem_of(again, mine, declined=[record]).pairs) == 0
+    assert len(problem_of(again, other, declined=[record]).pairs) == 1
+    assert len(problem_of(books.offer("c/m"), mine, declined=[record]).pairs) == 1
+    by_offerer = record._replace(terms=turned_down(judged, partner, by_demander=False))
+    assert len(problem_of(theirs, other, declined=[by_offerer]).pairs) == 0
+    assert len(problem_of(again, mine, declined=[by_offerer]).pairs) == 1
 
 
 def test_size() -> None:

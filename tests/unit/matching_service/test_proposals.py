@@ -16,6 +16,9 @@ from tests.unit.matching_service.samples import BUYER, LEASE, MILL, MOULD, NOW, 
 Proposal = proposal_pb2.Proposal
 Party = proposal_pb2.Party
 OTHER = proposal_pb2.DECLINE_REASON_OTHER
+GOOD = proposals.Report(Party.ANSWER_FULFILLED)
+LATE = proposals.Report(Party.ANSWER_LATE, 3, "two weeks")
+BAD = proposals.Report(Party.ANSWER_FAILED)
 
 
 def refused(move: Callable[[], object]) -> int:
@@ -111,9 +114,9 @@ def confirmed() -> Proposal:
 def test_reports_of_all_fulfil() -> None:
     found = confirmed()
     for organization in (BUYER, MOULD):
-        found = proposals.report(found, organization, True, "", NOW).proposal
+        found = proposals.report(found, organization, GOOD, NOW).proposal
     assert found.state == Proposal.STATE_CONFIRMED
-    move = proposals.report(found, MILL, True, "", NOW)
+    move = proposals.report(found, MILL, GOOD, NOW)
     assert move.proposal.state == Proposal.STATE_FULFILLED
     assert [type(event) for event in move.events] == [
         events_pb2.ProposalReported,
@@ -121,18 +124,41 @@ def test_reports_of_all_fulfil() -> None:
     ]
 
 
+def test_a_late_delivery_is_told_and_fulfils() -> None:
+    move = proposals.report(confirmed(), BUYER, LATE, NOW)
+    assert [type(event) for event in move.events] == [
+        events_pb2.ProposalReported,
+        events_pb2.ProposalDelayed,
+    ]
+    found = move.proposal
+    assert (found.parties[0].rating, found.history[-1].event) == (3, "late")
+    assert not proposals.report(found, BUYER, LATE, NOW).changed
+    assert refused(lambda: proposals.report(found, BUYER, GOOD, NOW)) == (
+        reason_pb2.REASON_ALREADY_ANSWERED
+    )
+    for organization in (MILL, MOULD):
+        found = proposals.report(found, organization, GOOD, NOW).proposal
+    assert found.state == Proposal.STATE_FULFILLED
+
+
+def test_a_decline_keeps_its_reason_beside_the_word() -> None:
+    declined = proposals.decline(proposal(), MILL, OTHER, "the mill burnt down", NOW).proposal
+    last = declined.history[-1]
+    assert (last.reason, last.note) == (OTHER, "the mill burnt down")
+
+
 @pytest.mark.parametrize(
     ("fulfilled", "state"),
     [(True, Proposal.STATE_FULFILLED), (False, Proposal.STATE_CANCELLED)],
 )
 def test_a_dispute_is_resolved(fulfilled: bool, state: int) -> None:
-    disputed = proposals.report(confirmed(), BUYER, False, "late", NOW)
+    disputed = proposals.report(confirmed(), BUYER, BAD, NOW)
     assert disputed.proposal.state == Proposal.STATE_DISPUTED
     assert events_pb2.ProposalDisputed in {type(event) for event in disputed.events}
-    assert refused(lambda: proposals.report(disputed.proposal, BUYER, True, "", NOW)) == (
+    assert refused(lambda: proposals.report(disputed.proposal, BUYER, GOOD, NOW)) == (
         reason_pb2.REASON_ALREADY_ANSWERED
     )
-    assert proposals.report(disputed.proposal, MILL, True, "", NOW).changed
+    assert proposals.report(disputed.proposal, MILL, GOOD, NOW).changed
     resolved = proposals.resolve(disputed.proposal, fulfilled, "heard both", NOW)
     assert resolved.proposal.state == state
     assert not proposals.resolve(resolved.proposal, fulfilled, "again", NOW).changed

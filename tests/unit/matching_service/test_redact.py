@@ -94,3 +94,14 @@ def test_a_counter_between_others_is_not_seen() -> None:
     found = counters.counter(proposal(), MOULD, [counter_leg(1, price=71)], "", NOW).proposal
     seen = redact.for_party(found, MILL, frozenset(), organizations())
     assert not seen.HasField("counter")
+
+
+def test_a_rating_is_read_by_others_once_all_have_reported() -> None:
+    found = proposal(Proposal.STATE_CONFIRMED)
+    found.parties[0].rating, found.parties[0].answer = 2, proposal_pb2.Party.ANSWER_LATE
+    own = redact.for_party(found, BUYER, frozenset(), organizations())
+    early = redact.for_party(found, MILL, frozenset(), organizations())
+    assert (own.parties[0].rating, early.parties[0].rating) == (2, 0)
+    for party in found.parties[1:]:
+        party.answer = proposal_pb2.Party.ANSWER_FULFILLED
+    assert redact.for_party(found, MILL, frozenset(), organizations()).parties[0].rating == 2

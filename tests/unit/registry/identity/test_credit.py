@@ -1,5 +1,7 @@
 """The credit estimate: where it starts, what moves it, how it fades."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,6 +93,26 @@ def test_an_offerer_who_reports_accuses_the_demander_alone() -> None:
     disputed.parties[1].answer = Party.ANSWER_FAILED
     found = [each.organization for each in credit.of_disputed(disputed, NOW)]
     assert found == ["organizations/demand0"]
+
+
+def test_late_is_less_than_kept_and_more_than_broken() -> None:
+    late = proposal("demand", "offer")
+    late.parties[0].answer = Party.ANSWER_LATE
+    late.parties[1].answer = Party.ANSWER_FULFILLED
+    [told] = credit.of_delayed(late, NOW)
+    assert (told.organization, told.kind, told.weight) == ("organizations/offer1", "late", -250)
+    kept = {each.organization: each.weight for each in credit.of_fulfilled(late, NOW)}
+    assert kept == {"organizations/demand0": 1000}  # whoever was late has nothing to be praised for
+    after = [credit.estimate([replace(told, weight=w)], NOW).mean for w in (1000, -250, -1000)]
+    assert after == sorted(after, reverse=True)
+    assert credit.of_delayed(proposal("demand", "offer"), NOW) == []
+
+
+def test_several_share_a_lateness_and_the_praise() -> None:
+    late = proposal("demand", "offer", "offer")
+    late.parties[0].answer = Party.ANSWER_LATE
+    assert [each.weight for each in credit.of_delayed(late, NOW)] == [-125, -125]
+    assert [each.weight for each in credit.of_fulfilled(late, NOW)] == [1000, 500, 500]
 
 
 def test_calling_off_what_was_confirmed_counts_but_not_twice() -> None:
