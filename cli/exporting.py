@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli import csv_rows, json_rows
-from cli.amounts import WrongAmount
 from cli.client import Client, Settings, connected, organization_name
-from cli.files import FileFormat, FileKind
-from cli.rows import Posting
+from cli.files import FileFormat, FileKind, format_of
 from cli.running import Refused, WrongUsage, perform
 from cli.screen import hint
 from cli.taxonomy import taxonomy
+from services.files import exports, json_rows
+from services.files.columns import Kind
+from services.files.rows import Posting
+from services.files.taxonomy import Taxonomy
+from services.files.wording import WrongCell
 from spareline.registry.v1 import registry_service_pb2 as api
 
 _PAGE = 500
@@ -38,10 +40,10 @@ def export(
         bool, typer.Option("--all", help="Also what is withdrawn or expired.")
     ] = False,
 ) -> None:
-    """Write offers and demands as JSON Lines or CSV; import takes the file back unchanged."""
+    """Write offers and demands as JSON Lines, CSV or XLSX; import takes the file back unchanged."""
     if file_format is None:
-        is_table = output is not None and output.suffix.lower() == ".csv"
-        file_format = FileFormat.CSV if is_table else FileFormat.JSONL
+        named = output is not None and output.suffix.lower() in (".csv", ".xlsx")
+        file_format = format_of(output) if output is not None and named else FileFormat.JSONL
     perform(_export(context.obj, output, kind, file_format, organization, with_ended))
 
 
@@ -64,13 +66,8 @@ async def _export(
         if kind is not FileKind.OFFERS:
             for parent in parents:
                 postings += [each async for each in _demands(client, parent, with_ended)]
-        lines: Iterable[str]
-        if file_format is FileFormat.JSONL:
-            lines = json_rows.write(postings)
-        else:
-            noun: csv_rows.Kind = "offers" if kind is FileKind.OFFERS else "demands"
-            lines = csv_rows.write(postings, noun, await taxonomy(client))
-        _write(output, lines)
+        known = Taxonomy({}) if file_format is FileFormat.JSONL else await taxonomy(client)
+    _write(output, _content(postings, kind, file_format, known))
     if output is not None:
         hint(f"{len(postings)} postings in {output}")
     return 0
@@ -116,13 +113,28 @@ async def _demands(client: Client, parent: str, with_ended: bool) -> AsyncIterat
         request.page_token = page.next_page_token
 
 
-def _write(output: Path | None, lines: Iterable[str]) -> None:
+def _content(
+    postings: Sequence[Posting], kind: FileKind, file_format: FileFormat, known: Taxonomy
+) -> Iterator[bytes]:
+    if file_format is FileFormat.XLSX:
+        yield exports.workbook(postings, known)
+        return
+    if file_format is FileFormat.JSONL:
+        lines = json_rows.write(postings)
+    else:
+        noun: Kind = "offers" if kind is FileKind.OFFERS else "demands"
+        lines = exports.csv_lines(exports.table(postings, noun, known))
+    for line in lines:
+        yield line.encode()
+
+
+def _write(output: Path | None, content: Iterator[bytes]) -> None:
     try:
         if output is None:
-            for line in lines:
-                sys.stdout.write(line)
+            for part in content:
+                sys.stdout.buffer.write(part)
             return
-        with output.open("w", encoding="utf-8", newline="") as stream:
-            stream.writelines(lines)
-    except WrongAmount as error:
+        with output.open("wb") as stream:
+            stream.writelines(content)
+    except WrongCell as error:
         raise Refused(f"{error}. {error.mend}") from error

@@ -13,6 +13,7 @@ class FileFormat(StrEnum):
 
     JSONL = "jsonl"
     CSV = "csv"
+    XLSX = "xlsx"
 
 
 class FileKind(StrEnum):
@@ -32,6 +33,7 @@ class PostingKind(StrEnum):
 
 _ENDINGS = {
     ".csv": FileFormat.CSV,
+    ".xlsx": FileFormat.XLSX,
     ".jsonl": FileFormat.JSONL,
     ".ndjson": FileFormat.JSONL,
     ".json": FileFormat.JSONL,
@@ -46,5 +48,7 @@ def format_of(file: Path) -> FileFormat:
     """
     found = _ENDINGS.get(file.suffix.lower())
     if found is None:
-        raise WrongUsage(f"{file.name}: is it CSV or JSON Lines? Say --format csv or jsonl.")
+        raise WrongUsage(
+            f"{file.name}: is it CSV, XLSX or JSON Lines? Say --format csv, xlsx or jsonl."
+        )
     return found

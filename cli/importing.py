@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import csv
+import asyncio
+import io
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli import csv_rows, json_rows
 from cli.client import Client, Settings, connected
 from cli.files import FileFormat, FileKind, format_of
 from cli.posting import post
 from cli.report import report
-from cli.rows import Row, Unreadable, mark_twins
 from cli.running import REFUSED, Refused, perform
 from cli.screen import errors, say
 from cli.taxonomy import taxonomy
+from services.files import json_rows, sources, table_rows
+from services.files.rows import Row, mark_twins
+from services.files.wording import Unreadable
 
 
 def import_file(
@@ -79,15 +81,17 @@ async def _read(client: Client, file: Path, kind: FileKind, file_format: FileFor
         Refused: it can't be read as what it is said to be.
     """
     try:
-        # A mark at the start, as spreadsheets write it, is not part of the first column's name.
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            if file_format is FileFormat.JSONL:
-                return list(json_rows.read(lines, kind.value))
-            return list(csv_rows.read(lines, kind.value, await taxonomy(client)))
-    except (Unreadable, csv.Error) as error:
+        content = await asyncio.to_thread(file.read_bytes)
+        if file_format is FileFormat.JSONL:
+            return list(json_rows.read(io.StringIO(sources.decoded(content)), kind.value))
+        known = await taxonomy(client)
+        if file_format is FileFormat.CSV:
+            tables = [sources.csv_table(sources.decoded(content))]
+        else:
+            tables = sources.xlsx_tables(content)
+        return [row for each in tables for row in table_rows.read(each, kind.value, known)]
+    except Unreadable as error:
         raise Refused(str(error)) from error
-    except UnicodeDecodeError as error:
-        raise Refused(f"{file} is not in UTF-8. Save it as UTF-8 and try again.") from error
 
 
 def _progress() -> Progress:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.progress import Progress, TaskID
 
 from cli.client import Client
-from cli.rows import Problem, Row
+from services.files.rows import Problem, Row
 from spareline.market.v1.demand_pb2 import Demand
 from spareline.market.v1.offer_pb2 import Offer
 from spareline.registry.v1 import registry_service_pb2 as api

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cli import amounts
 from cli.screen import moment, money, say, state, table
+from services.files import amounts
 from spareline.matching.v1.proposal_pb2 import DeclineReason, HistoryEntry, Leg, Party, Proposal
 
 

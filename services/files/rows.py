@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from services.files.wording import Wording, WrongCell, mark
 from spareline.market.v1.demand_pb2 import Demand
 from spareline.market.v1.offer_pb2 import Offer
 
@@ -21,6 +22,16 @@ class Problem:
     field: str
     description: str
     mend: str = ""
+    line: int = 0
+    """Which of the row's lines it is about; a demand may take up several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a table as it stands in the file; `number` counts from 1."""
+
+    number: int
+    cells: Sequence[str]
 
 
 @dataclass
@@ -30,6 +41,7 @@ class Row:
     number: int
     posting: Posting | None = None
     problems: list[Problem] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
@@ -37,20 +49,21 @@ class Row:
         return self.posting is not None and not self.problems
 
 
-class Unreadable(Exception):  # noqa: N818 - says what is the case
-    """The file as a whole can't be read; the message says why and what to change."""
-
-
-def mark_twins(rows: Iterable[Row]) -> None:
+def mark_twins(rows: Iterable[Row], wording: Wording | None = None) -> None:
     """Mark every row whose name an earlier row of the file has already."""
+    translate = (wording or Wording()).translate
     seen: dict[str, int] = {}
     for row in rows:
         if row.posting is None or not row.posting.name:
             continue
         first = seen.setdefault(row.posting.name, row.number)
         if first != row.number:
-            mend = "Give it another id, or remove one of the two"
-            row.problems.append(Problem("name", f"row {first} has this name already", mend))
+            told = WrongCell(
+                mark("row %(number)s has this name already"),
+                mark("Give it another id, or remove one of the two"),
+                number=first,
+            ).told(translate)
+            row.problems.append(Problem("name", *told))
 
 
 def cleared(posting: Posting) -> Posting:

@@ -2,9 +2,11 @@
 
 import pytest
 
-from cli import csv_rows, json_rows
-from cli.rows import Posting, Row, Unreadable, mark_twins
-from tests.unit.cli.postings import DEMAND, OFFER, SMALL_DEMAND, TAXONOMY
+from services.files import exports, json_rows, table_rows
+from services.files.columns import Kind
+from services.files.rows import Posting, Row, mark_twins
+from services.files.wording import Unreadable
+from tests.unit.files.postings import DEMAND, OFFER, SMALL_DEMAND, TAXONOMY
 
 
 def problems(row: Row) -> dict[str, str]:
@@ -14,9 +16,9 @@ def problems(row: Row) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("postings", "kind"), [([OFFER], "offers"), ([DEMAND, SMALL_DEMAND], "demands")]
 )
-def test_csv_gives_back_what_it_was_given(postings: list[Posting], kind: csv_rows.Kind) -> None:
-    text = "".join(csv_rows.write(postings, kind, TAXONOMY))
-    rows = list(csv_rows.read(text.splitlines(keepends=True), "auto", TAXONOMY))
+def test_csv_gives_back_what_it_was_given(postings: list[Posting], kind: Kind) -> None:
+    text = "".join(exports.csv_lines(exports.table(postings, kind, TAXONOMY)))
+    rows = list(table_rows.read(text.splitlines(keepends=True), "auto", TAXONOMY))
     assert [row.problems for row in rows] == [[] for _ in postings]
     assert [row.posting for row in rows] == postings
 
@@ -61,7 +63,7 @@ def test_a_bad_cell_names_its_column_and_the_mend() -> None:
         "organizations/a/offers/bad,production.milling,2026-W49=0.3,cheap,-1,long,1\n",
         "organizations/a/offers/lost,production.magic,2026-W49,1,,,\n",
     ]
-    good, bad, lost = csv_rows.read(lines, "offers", TAXONOMY)
+    good, bad, lost = table_rows.read(lines, "offers", TAXONOMY)
     assert good.good
     assert bad.number == 3
     assert set(problems(bad)) == {
@@ -83,15 +85,16 @@ def test_a_demand_of_several_rows_is_told_by_its_first_row_and_line() -> None:
         ",,b,research.design,half,2026-W49,2026-W50\n",
     ]
     text = "".join(lines).splitlines(keepends=True)
-    first, second = csv_rows.read(text, "auto", TAXONOMY)
+    first, second = table_rows.read(text, "auto", TAXONOMY)
     assert (first.number, second.number) == (2, 4)
-    assert problems(second) == {"line b: quantity": "half is no number"}
+    assert [problem.line for problem in second.problems] == [1]
+    assert problems(second) == {"quantity": "half is no number"}
 
 
 @pytest.mark.parametrize("header", ["name,capability,colour\n", "capability,title\n"])
 def test_a_header_that_does_not_fit_is_refused(header: str) -> None:
     with pytest.raises(Unreadable):
-        list(csv_rows.read([header], "offers", TAXONOMY))
+        list(table_rows.read([header], "offers", TAXONOMY))
 
 
 def test_a_name_given_twice_is_bad_the_second_time() -> None:

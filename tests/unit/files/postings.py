@@ -1,6 +1,6 @@
 """A small taxonomy and postings that use every column, for the tests of files."""
 
-from cli.taxonomy import Taxonomy
+from services.files.taxonomy import Taxonomy
 from spareline.market.v1 import disclosure_pb2
 from spareline.market.v1.capability_pb2 import (
     AttributeSchema,

@@ -1,0 +1,313 @@
+"""Postings as tables: an offer per line, a demand as one line per line of it. See `columns`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from services.files import amounts, attribute_text, columns
+from services.files.cells import bare, split
+from services.files.columns import ATTRIBUTE, Column, Kind
+from services.files.headers import Headers
+from services.files.rows import Line as FileLine
+from services.files.rows import Posting, Problem, Row
+from services.files.sources import Table, csv_table
+from services.files.taxonomy import Taxonomy
+from services.files.wording import Wording, Wrong, WrongCell, folded, mark
+from spareline.market.v1.demand_pb2 import Demand, Line
+from spareline.market.v1.offer_pb2 import Offer, PeriodQuantity
+
+_PLAIN = Wording()
+
+
+def read(
+    source: Table | Iterable[str],
+    kind: Kind | Literal["auto"],
+    taxonomy: Taxonomy,
+    wording: Wording = _PLAIN,
+) -> Iterator[Row]:
+    """The rows of a table, or of the lines of a CSV file; a demand counts from its first line.
+
+    Raises:
+        Unreadable: the header has an unknown column, or lacks one that is needed.
+    """
+    table = source if isinstance(source, Table) else csv_table("".join(source))
+    yield from rows(table, Headers.of(table.header, kind, taxonomy, wording), taxonomy, wording)
+
+
+def rows(table: Table, headers: Headers, taxonomy: Taxonomy, wording: Wording) -> Iterator[Row]:
+    """The rows of a table whose header was understood."""
+    reading = _Reading(headers, taxonomy, wording, table.decimal_comma)
+    return reading.offers(table.lines) if headers.kind == "offers" else reading.demands(table.lines)
+
+
+def grid(
+    postings: Sequence[Posting], kind: Kind, taxonomy: Taxonomy, language: str = ""
+) -> tuple[list[str], Iterator[list[str]]]:
+    """The technical header and the lines of a table; with a language choices are called by name.
+
+    Raises:
+        WrongCell: while the lines are read, an amount cannot be written as a decimal.
+    """
+    keys = sorted({key for part in _parts(postings) for key in part.attributes})
+    header = [*columns.known(kind), *(ATTRIBUTE + key for key in keys)]
+
+    def lines() -> Iterator[list[str]]:
+        for posting in postings:
+            for cells in _cells(posting, taxonomy, language):
+                yield [cells.get(name, "") for name in header]
+
+    return header, lines()
+
+
+@dataclass
+class _Cells:
+    """Fills messages from one line of a table and collects what is wrong with it."""
+
+    reading: _Reading
+    cells: dict[str, str]
+    index: int
+    problems: list[Problem] = field(default_factory=list)
+    resolution: str = "1"
+    code: str = ""
+
+    def wrong(self, name: str, error: Wrong) -> None:
+        """Note what is wrong with a cell."""
+        told = error.told(self.reading.wording.translate)
+        self.problems.append(Problem(name, *told, line=self.index))
+
+    def unit(self) -> None:
+        """Look up the unit of the line's capability, which quantities and prices need."""
+        taxonomy = self.reading.taxonomy
+        try:
+            self.code = taxonomy.code(self.cells.get("capability", ""))
+            if self.code or not self.reading.assists:
+                self.resolution = taxonomy.capability(self.code).unit.resolution
+        except WrongCell as error:
+            self.wrong("capability", error)
+
+    def fill(self, message: Any, wanted: Iterable[Column]) -> None:
+        """Set the fields of a message."""
+        for column in wanted:
+            cell = self.cells.get(column.name, "")
+            if not cell:
+                if column.needed and self.reading.assists and not self._by_week(column):
+                    self.wrong(column.name, WrongCell(mark("it is empty"), _ask(column)))
+                continue
+            try:
+                value = column.read(self._clear(column, cell), self.resolution)
+                _set(message, column.path, value)
+            except WrongCell as error:
+                self.wrong(column.name, error)
+            except ValueError:
+                told = WrongCell(
+                    mark("%(text)s is too large"), mark("Write a smaller number"), text=cell
+                )
+                self.wrong(column.name, told)
+
+    def weeks(self, offer: Offer) -> None:
+        """Add the quantities of the columns that are headed by weeks."""
+        for name in self.reading.headers.weeks:
+            cell = self.cells.get(name, "")
+            if not cell:
+                continue
+            try:
+                if self.reading.decimal_comma:
+                    amounts.require_clear(cell)
+                ticks = amounts.ticks(cell, self.resolution)
+                if ticks:
+                    offer.capacity.append(PeriodQuantity(period=name, quantity=ticks))
+            except WrongCell as error:
+                self.wrong(name, error)
+            except ValueError:
+                told = WrongCell(
+                    mark("%(text)s is too large"), mark("Write a smaller number"), text=cell
+                )
+                self.wrong(name, told)
+
+    def attributes(self, message: Offer | Line) -> None:
+        """Set the attributes of a message."""
+        taxonomy, language = self.reading.taxonomy, self.reading.wording.language
+        if message.capability not in taxonomy.capabilities:
+            return  # told already
+        for name, cell in self.cells.items():
+            if not name.startswith(ATTRIBUTE):
+                continue
+            try:
+                schema = taxonomy.schema(message.capability, name.removeprefix(ATTRIBUTE))
+                value = attribute_text.read(cell, schema, language)
+                message.attributes[schema.key].CopyFrom(value)
+            except WrongCell as error:
+                self.wrong(name, error)
+            except ValueError as error:
+                self.wrong(name, WrongCell("%(error)s", error=error))
+
+    def _by_week(self, column: Column) -> bool:
+        return column.content == "capacity" and any(
+            self.cells.get(name) for name in self.reading.headers.weeks
+        )
+
+    def _clear(self, column: Column, cell: str) -> str:
+        """The cell in technical words. Raises WrongCell for a number that can be read two ways."""
+        wording = self.reading.wording
+        if column.content in ("flag", "level"):
+            return wording.technical(cell)
+        if column.content == "regions":
+            return ";".join(wording.regions.get(folded(part), part) for part in split(cell))
+        if column.name == "capability":
+            return self.code or cell
+        if column.content == "number" and self.reading.decimal_comma:
+            amounts.require_clear(cell)
+        return cell
+
+
+def _ask(column: Column) -> str:
+    if column.content == "number" and column.path.endswith("price"):
+        return mark("Write a price; 0 is one too")
+    return mark("Fill it in")
+
+
+@dataclass
+class _Reading:
+    """One table being read."""
+
+    headers: Headers
+    taxonomy: Taxonomy
+    wording: Wording
+    decimal_comma: bool
+
+    @property
+    def assists(self) -> bool:
+        """Whether the file is a person's, who may leave ids to us."""
+        return bool(self.wording.parent)
+
+    def offers(self, lines: Iterable[FileLine]) -> Iterator[Row]:
+        """An offer per line."""
+        for line in lines:
+            cells = self._cells(line, 0)
+            offer = Offer()
+            cells.unit()
+            cells.fill(offer, columns.OFFER)
+            cells.weeks(offer)
+            cells.attributes(offer)
+            self._name(offer, "offers", cells)
+            yield Row(line.number, offer, cells.problems, [line])
+
+    def demands(self, lines: Iterable[FileLine]) -> Iterator[Row]:
+        """A demand of lines that follow each other."""
+        row: Row | None = None
+        last = ""
+        for line in lines:
+            cells = self._cells(line, len(row.lines) if row else 0)
+            name = cells.cells.get("name", "")
+            if row is None or self._starts(name, last, cells.cells):
+                if row is not None:
+                    yield row
+                row, last = Row(line.number, Demand()), name
+                cells.index = 0
+                cells.fill(row.posting, columns.DEMAND)
+                self._name(row.posting, "demands", cells)
+            row.lines.append(line)
+            assert isinstance(row.posting, Demand)
+            part = row.posting.lines.add()
+            cells.unit()
+            cells.fill(part, columns.LINE)
+            cells.attributes(part)
+            if self.assists and not part.id:
+                part.id = f"line-{len(row.posting.lines)}"
+            row.problems += cells.problems
+        if row is not None:
+            yield row
+
+    def _starts(self, name: str, last: str, cells: dict[str, str]) -> bool:
+        """Tell whether a line begins another demand than the line before it."""
+        if name:
+            return name != last
+        return self.assists and bool(cells.get("title"))
+
+    def _name(self, posting: Any, kind: Kind, cells: _Cells) -> None:
+        """Make a short id whole. A missing one is for whoever takes the rows to give."""
+        if self.assists and posting.name and "/" not in posting.name:
+            posting.name = f"{self.wording.parent}/{kind}/{posting.name}"
+        if self.assists and posting.name and not posting.name.startswith(f"{self.wording.parent}/"):
+            told = WrongCell(
+                mark("%(name)s belongs to another organization"),
+                mark("Write a short id such as mill-1, or leave it empty"),
+                name=posting.name,
+            )
+            cells.wrong("name", told)
+
+    def _cells(self, line: FileLine, index: int) -> _Cells:
+        """The cells that say something, by column."""
+        found: dict[str, str] = {}
+        for name, cell in zip(self.headers.names, line.cells, strict=False):
+            if name and (text := bare(cell)):
+                found.setdefault(name, text)
+        return _Cells(self, found, index)
+
+
+def _set(message: Any, path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    for parent in parents:
+        message = getattr(message, parent)
+    if not isinstance(value, list):
+        setattr(message, last, value)
+        return
+    target = getattr(message, last)
+    for each in value:
+        if isinstance(each, dict):
+            target.add(**each)
+        else:
+            target.append(each)
+
+
+def _get(message: Any, path: str) -> Any:
+    """The value at a path; nothing where the message has none."""
+    *parents, last = path.split(".")
+    for parent in parents:
+        if not message.HasField(parent):
+            return None
+        message = getattr(message, parent)
+    descriptor = message.DESCRIPTOR.fields_by_name[last]
+    if descriptor.has_presence and not message.HasField(last):
+        return None
+    value = getattr(message, last)
+    # A zero that had to be set (a budget of 0) is told; one that is just the default is not.
+    return value if value or descriptor.has_presence else None
+
+
+def _parts(postings: Iterable[Posting]) -> Iterator[Offer | Line]:
+    for posting in postings:
+        if isinstance(posting, Offer):
+            yield posting
+        else:
+            yield from posting.lines
+
+
+def _cells(posting: Posting, taxonomy: Taxonomy, language: str) -> Iterator[dict[str, str]]:
+    if isinstance(posting, Offer):
+        yield _written(posting, columns.OFFER, posting, taxonomy, language)
+        return
+    for index, line in enumerate(posting.lines):
+        head = columns.DEMAND if index == 0 else columns.DEMAND[:1]
+        yield _written(posting, head, line, taxonomy, language) | _written(
+            line, columns.LINE, line, taxonomy, language
+        )
+
+
+def _written(
+    message: Any, wanted: Iterable[Column], part: Offer | Line, taxonomy: Taxonomy, language: str
+) -> dict[str, str]:
+    resolution = taxonomy.capability(part.capability).unit.resolution
+    cells = {}
+    for column in wanted:
+        value = _get(message, column.path)
+        if value is None and column.needed and column.content == "number":
+            value = 0  # a price of nothing is said, as an empty cell would be asked about
+        if value is not None:
+            cells[column.name] = column.write(value, resolution)
+    for key, value in part.attributes.items():
+        schema = taxonomy.schema(part.capability, key) if language else None
+        cells[ATTRIBUTE + key] = attribute_text.write(value, schema, language)
+    return cells
