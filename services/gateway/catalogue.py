@@ -19,6 +19,7 @@ _KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "gettext": (2,),
     "notify": (2,),
     "_answer": (4,),
+    "_unless_last_owner": (3,),
     "ngettext": (1, 2),
 }
 

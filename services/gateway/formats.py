@@ -107,6 +107,16 @@ def moment(value: Timestamp | datetime, language: str) -> str:
     return format_datetime(_when(value), pattern, locale=locale(language))
 
 
+def date_of(value: Timestamp | datetime, language: str) -> str:
+    """Write the day of a moment in the market's time zone, with its year."""
+    return day(_when(value).date(), language)
+
+
+def signed(permille: int, language: str) -> str:
+    """Write thousandths as a number with its sign, for example +0.25."""
+    return format_decimal(Decimal(permille) / 1000, "+0.0#;-0.0#", locale=locale(language))
+
+
 def iso(value: Timestamp | datetime) -> str:
     """Write a moment for the browser."""
     return _when(value).isoformat()
@@ -150,6 +160,8 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
         "sunday": lambda period: short_sunday(period, language),
         "monday": lambda period: short_monday(period, language),
         "moment": lambda value: moment(value, language),
+        "date": lambda value: date_of(value, language),
+        "signed": lambda permille: signed(permille, language),
         "iso": iso,
         "percent": lambda permille: percent(permille, language),
         "number": lambda value: number(value, language),

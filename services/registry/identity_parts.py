@@ -23,6 +23,7 @@ from services.registry.usecases.api_keys import Keys
 from services.registry.usecases.attempts import PER_MINUTE, Attempts
 from services.registry.usecases.audit import AuditEntries
 from services.registry.usecases.credit import Credit
+from services.registry.usecases.credit_events import CreditEvents
 from services.registry.usecases.delegations import Delegations
 from services.registry.usecases.drafts import Drafts
 from services.registry.usecases.erasure import Erasure
@@ -72,6 +73,7 @@ class Identity:
     erasure: Erasure
     audit_entries: AuditEntries
     credit: Credit
+    credit_events: CreditEvents
     drafts: Drafts
     webhooks: Webhooks
     mail: Mail
@@ -119,13 +121,15 @@ async def open_identity(
     accounts, keys, drafts = Accounts(database), ApiKeys(database), DraftStore(database)
     sessions, credit_accounts = Sessions(database), CreditAccounts(database)
     webhooks, mail = Webhooks(database), Mail(database)
-    for store in (organizations, accounts, keys, sessions, drafts, webhooks, mail):
+    stores = (organizations, accounts, keys, sessions, credit_accounts, drafts, webhooks, mail)
+    for store in stores:
         await store.ensure_indexes()
     passwords = Passwords(options.password_cost)
     tokens = Tokens(signer, clock)
     attempts = Attempts(options.attempts_per_minute, options.peer_attempts_per_minute)
     async with AuditLog(database, clock) as audit:
         await audit.ensure_indexes()
+        credit = Credit(organizations, credit_accounts, clock)
         sign_up = SignUp(organizations, accounts, passwords, audit, clock)
         try:
             yield Identity(
@@ -169,7 +173,10 @@ async def open_identity(
                     clock,
                 ),
                 audit_entries=AuditEntries(organizations, audit),
-                credit=Credit(organizations, credit_accounts, audit, clock),
+                credit=credit,
+                credit_events=CreditEvents(
+                    organizations, credit_accounts, credit.regrade, audit, clock
+                ),
                 drafts=Drafts(drafts, clock),
                 webhooks=webhooks,
                 mail=mail,

@@ -16,7 +16,12 @@ OPEN_TO_ALL = ("/", "/sign-in", "/sign-up", "/api")
 SIGNED_IN = (
     "/",
     "/organization",
+    "/organization/members",
+    "/organization/keys",
+    "/organization/platforms",
+    "/organization/credit",
     "/organization/webhooks",
+    "/account/password",
     "/account/mail",
     "/offers",
     "/offers/new?q=milling",

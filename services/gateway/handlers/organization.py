@@ -1,4 +1,4 @@
-"""My organization: what others see of it, and who works in it."""
+"""My organization: what others see of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from services.gateway.languages import LANGUAGE, gettext
 from services.gateway.people import caller, signed_in
 from services.gateway.render import notify, render
 from spareline.market.v1.organization_pb2 import Contact, Organization
-from spareline.registry.v1 import identity_service_pb2 as identity
 from spareline.registry.v1 import registry_service_pb2 as registry
 
 _MASK = FieldMask(
@@ -80,18 +79,12 @@ async def show(request: web.Request) -> web.Response:
 async def _page(
     request: web.Request, organization: Organization, form: fields.Form, status: int = 200
 ) -> web.Response:
-    calls = caller(request)
-    members = await calls.call(
-        calls.services.identity.ListMembers,
-        identity.ListMembersRequest(parent=organization.name, page_size=100),
-    )
     return await render(
         request,
         "organization.html",
         status=status,
         organization=organization,
         form=form,
-        members=members.members,
         regions=regions.choices(request[LANGUAGE]),
     )
 

@@ -18,11 +18,14 @@ Weights and events are in thousandths of one full experience.
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from spareline.market.v1.organization_pb2 import Organization
+from services.chassis.errors import FailedPrecondition
+from spareline.errors.v1 import reason_pb2
+from spareline.market.v1.organization_pb2 import CreditEvent, Organization
 from spareline.matching.v1.proposal_pb2 import Party, Proposal
 
 HALF_LIFE_MS = 180 * 86_400_000
@@ -30,6 +33,7 @@ PRIOR = (2.0, 2.0)
 FULL = 1000
 THRESHOLDS = (("A", 0.80), ("B", 0.65), ("C", 0.45), ("D", 0.30), ("E", 0.0))
 EVENTS_KEPT = 500
+_NINE_IN_TEN = 1.645  # the standard normal's 95th percentile
 
 FULFILLED = FULL
 LATE = -FULL // 4
@@ -58,6 +62,18 @@ class Experience:
     proposal: str = ""
     contested: bool = False
     note: str = ""
+    verdict: int = 0
+    """A ``CreditEvent.Verdict``."""
+    verdict_reason: str = ""
+    verdict_ms: int = 0
+
+    def present_weight(self, instant_ms: int) -> float:
+        """Return what is left of its weight, in whole experiences: good above 0, bad below."""
+        if self.verdict == CreditEvent.VERDICT_STRUCK:
+            return 0.0
+        age = max(0, instant_ms - self.time_ms)
+        weight: float = self.weight / FULL * 0.5 ** (age / HALF_LIFE_MS)
+        return weight / 2 if self.contested else weight
 
     def document(self) -> dict[str, Any]:
         """Return what is stored of it."""
@@ -81,19 +97,24 @@ class Estimate:
         """A to E."""
         return next(grade for grade, least in THRESHOLDS if self.mean >= least)
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Between these the share lies nine in ten times (normal approximation, cut at 0 and 1)."""
+        total = self.alpha + self.beta
+        deviation = math.sqrt(self.alpha * self.beta / (total**2 * (total + 1)))
+        return (
+            max(0.0, self.mean - _NINE_IN_TEN * deviation),
+            min(1.0, self.mean + _NINE_IN_TEN * deviation),
+        )
+
 
 def estimate(experiences: Sequence[Experience], instant_ms: int) -> Estimate:
-    """Return the estimate at an instant. A contested experience counts half."""
+    """Return the estimate at an instant: contested counts half, what was struck out nothing."""
     alpha, beta = PRIOR
     for each in experiences:
-        age = max(0, instant_ms - each.time_ms)
-        weight = abs(each.weight) / FULL * 0.5 ** (age / HALF_LIFE_MS)
-        if each.contested:
-            weight /= 2
-        if each.weight > 0:
-            alpha += weight
-        else:
-            beta += weight
+        weight = each.present_weight(instant_ms)
+        alpha += max(0.0, weight)
+        beta += max(0.0, -weight)
     return Estimate(alpha, beta)
 
 
@@ -110,8 +131,34 @@ def with_new(present: Sequence[Experience], new: Sequence[Experience]) -> list[E
 
 
 def contest(experience: Experience, note: str) -> Experience:
-    """Return the experience as one that its owner does not agree with."""
+    """Return the experience as one that its owner does not agree with.
+
+    Raises FailedPrecondition (CREDIT_EVENT_STATE) once an operator has decided.
+    """
+    if experience.verdict:
+        raise FailedPrecondition(
+            reason_pb2.REASON_CREDIT_EVENT_STATE, "An operator has decided about it already"
+        )
     return replace(experience, contested=True, note=note)
+
+
+def decide(experience: Experience, verdict: int, reason: str, instant_ms: int) -> Experience:
+    """Return a contested experience with what an operator has decided.
+
+    Raises FailedPrecondition (CREDIT_EVENT_STATE) when it is not contested.
+    """
+    if not experience.contested:
+        raise FailedPrecondition(
+            reason_pb2.REASON_CREDIT_EVENT_STATE,
+            "Nobody contests it now; only a contested event is decided",
+        )
+    return replace(
+        experience,
+        contested=False,
+        verdict=verdict,
+        verdict_reason=reason,
+        verdict_ms=instant_ms,
+    )
 
 
 def of_fulfilled(proposal: Proposal, time_ms: int) -> list[Experience]:

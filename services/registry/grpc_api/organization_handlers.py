@@ -5,7 +5,12 @@ from google.protobuf.empty_pb2 import Empty
 from services.chassis.access import current
 from services.registry.grpc_api.callers import Context
 from services.registry.identity_parts import Identity
-from spareline.market.v1.organization_pb2 import CreditEvent, Delegation, Organization
+from spareline.market.v1.organization_pb2 import (
+    CreditAccount,
+    CreditEvent,
+    Delegation,
+    Organization,
+)
 from spareline.registry.v1 import registry_service_pb2 as api
 
 
@@ -74,10 +79,22 @@ class OrganizationHandlers:
         self, request: api.ListCreditEventsRequest, _context: Context
     ) -> api.ListCreditEventsResponse:
         """List the events behind a grade."""
-        return await self.identity.credit.list(current(), request)
+        return await self.identity.credit_events.list(current(), request)
 
     async def ContestCreditEvent(
         self, request: api.ContestCreditEventRequest, _context: Context
     ) -> CreditEvent:
         """Contest a credit event."""
-        return await self.identity.credit.contest(current(), request)
+        return await self.identity.credit_events.contest(current(), request)
+
+    async def DecideCreditEvent(
+        self, request: api.DecideCreditEventRequest, _context: Context
+    ) -> CreditEvent:
+        """Decide about a contested credit event."""
+        return await self.identity.credit_events.decide(current(), request)
+
+    async def GetCreditAccount(
+        self, request: api.GetCreditAccountRequest, _context: Context
+    ) -> CreditAccount:
+        """Read how a grade comes about."""
+        return await self.identity.credit_events.account(current(), request)

@@ -15,8 +15,11 @@ def experiences(document: Document | None) -> list[Experience]:
 
 
 def fields(events: Sequence[Experience]) -> Document:
-    """Return what is stored of the events."""
-    return {"experiences": [each.document() for each in events]}
+    """Return what is stored of the events, and whether one waits for an operator."""
+    return {
+        "experiences": [each.document() for each in events],
+        "contested": any(each.contested for each in events),
+    }
 
 
 class CreditAccounts:
@@ -24,6 +27,14 @@ class CreditAccounts:
 
     def __init__(self, database: Database) -> None:
         self.aggregates = Aggregates(database["credit"])
+
+    async def ensure_indexes(self) -> None:
+        """Create the index that contested events are found by."""
+        await self.aggregates.collection.create_index("contested")
+
+    async def contested(self) -> list[Document]:
+        """Return the accounts with an event that waits for an operator. They are few."""
+        return [found async for found in self.aggregates.collection.find({"contested": True})]
 
     async def get(self, organization: str) -> Document | None:
         """Return an organization's account; None while nothing has happened."""
@@ -33,9 +44,7 @@ class CreditAccounts:
         """Change an account by ``changes.change``, opening it when there is none."""
         if await self.aggregates.get(organization) is None:
             with suppress(DuplicateKey):  # opened by somebody else just now: as good
-                await self.aggregates.insert(
-                    {"_id": organization, "verification": 0, "experiences": []}
-                )
+                await self.aggregates.insert({"_id": organization, "verification": 0, **fields(())})
         return await change(self.aggregates, organization, decide)
 
     async def delete(self, organization: str) -> None:

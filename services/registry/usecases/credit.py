@@ -8,28 +8,20 @@ from collections.abc import Callable, Sequence
 
 from google.protobuf.message import DecodeError
 
-from services.chassis import names
-from services.chassis.access import Principal
 from services.chassis.aggregates import Document, Event
 from services.chassis.errors import NotFound
 from services.chassis.events import Delivery, Poison
-from services.registry.domain import credit, refusals
+from services.registry.domain import credit
 from services.registry.domain import organizations as records
-from services.registry.domain.instants import Clock, milliseconds, timestamp
-from services.registry.store.audit import AuditLog
+from services.registry.domain.instants import Clock, milliseconds
 from services.registry.store.changes import Change
 from services.registry.store.credit import CreditAccounts, experiences, fields
 from services.registry.store.organizations import ACTIVE, Organizations, body_fields, record
-from services.registry.usecases import pages
-from services.registry.usecases.authority import require_owner_of
-from services.registry.usecases.replay import Replay
 from spareline.events.v1 import events_pb2
-from spareline.market.v1.organization_pb2 import CreditEvent, Organization
+from spareline.market.v1.organization_pb2 import Organization
 from spareline.matching.v1.proposal_pb2 import Proposal
-from spareline.registry.v1 import registry_service_pb2 as api
 
 DURABLE = "registry-credit"
-PATTERN = "organizations/{organization}/creditEvents/{event}"
 
 _Concluded = (
     events_pb2.ProposalFulfilled
@@ -53,18 +45,16 @@ SUBJECTS = (*_PROPOSALS, _VERIFICATION)
 
 
 class Credit:
-    """Follows the market's events, and shows what is behind a grade."""
+    """Follows the market's events."""
 
     def __init__(
         self,
         organizations: Organizations,
         accounts: CreditAccounts,
-        audit: AuditLog,
         clock: Clock,
     ) -> None:
         self._organizations = organizations
         self._accounts = accounts
-        self._audit = audit
         self._clock = clock
 
     async def follow(self, delivery: Delivery) -> None:
@@ -102,7 +92,7 @@ class Credit:
             return Change({**stored, **place})
 
         await self._accounts.change(organization.name, decide)
-        await self._regrade(organization.name)
+        await self.regrade(organization.name)
 
     async def _add(self, organization: str, new: Sequence[credit.Experience]) -> None:
         if await self._organizations.get(organization) is None:
@@ -113,9 +103,10 @@ class Credit:
             return None if following is None else Change(fields(following))
 
         await self._accounts.change(organization, decide)
-        await self._regrade(organization)
+        await self.regrade(organization)
 
-    async def _regrade(self, name: str) -> None:
+    async def regrade(self, name: str) -> None:
+        """Bring an organization's grade up to date with its account."""
         known = experiences(await self._accounts.get(name))
         grade = credit.estimate(known, self._clock()).grade
 
@@ -131,63 +122,3 @@ class Credit:
             await self._organizations.change(name, decide)
         except NotFound:
             return  # named in an event, but none of this market
-
-    async def list(
-        self, principal: Principal, request: api.ListCreditEventsRequest
-    ) -> api.ListCreditEventsResponse:
-        """Return a page of the events behind a grade, newest first."""
-        parent = request.parent
-        await require_owner_of(self._organizations, principal, parent, managed=True, operator=True)
-        if await self._organizations.get(parent) is None:
-            raise refusals.not_found(parent)
-        known = experiences(await self._accounts.get(parent))
-        items = [(each.id, _shown(parent, each)) for each in reversed(known)]
-        page, following = pages.cut(
-            request, items, size=pages.size_of(request), token=request.page_token
-        )
-        return api.ListCreditEventsResponse(credit_events=page, next_page_token=following)
-
-    async def contest(
-        self, principal: Principal, request: api.ContestCreditEventRequest
-    ) -> CreditEvent:
-        """Contest an event: it counts half from now on. Raises NotFound, PermissionDenied."""
-        ids = names.parse(PATTERN, request.name)
-        parent = f"organizations/{ids['organization']}"
-        await require_owner_of(self._organizations, principal, parent)
-        replay = Replay.of(request)
-        answered: list[CreditEvent] = []
-
-        def decide(document: Document) -> Change | None:
-            repeated = replay.stored(document, CreditEvent)
-            if repeated is not None:
-                answered[:] = [repeated]
-                return None
-            known = experiences(document)
-            place = next((i for i, each in enumerate(known) if each.id == ids["event"]), None)
-            if place is None:
-                raise refusals.not_found(request.name)
-            contested = credit.contest(known[place], request.note)
-            known[place] = contested
-            answered[:] = [_shown(parent, contested)]
-            return Change(fields(known), answer=replay.answer(answered[0]))
-
-        if await self._accounts.get(parent) is None:
-            raise refusals.not_found(request.name)
-        await self._accounts.change(parent, decide)
-        await self._regrade(parent)
-        self._audit.record(
-            parent, principal.subject, principal.organization, "contest", request.name
-        )
-        return answered[0]
-
-
-def _shown(parent: str, experience: credit.Experience) -> CreditEvent:
-    return CreditEvent(
-        name=f"{parent}/creditEvents/{experience.id}",
-        time=timestamp(experience.time_ms),
-        kind=experience.kind,
-        proposal=experience.proposal,
-        weight_permille=experience.weight,
-        contested=experience.contested,
-        contest_note=experience.note,
-    )

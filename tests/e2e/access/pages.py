@@ -39,6 +39,10 @@ _SENT = {"action": "post"}  # without it the form only grows or shrinks
 _OWN = Expected(200, 200, 200, 200)
 # The owners' alone; the one aimed at is not there.
 _WEBHOOK = Expected(ABSENT, FORBIDDEN, ABSENT, FORBIDDEN)
+_OWNERS = Expected(ABSENT, FORBIDDEN, ABSENT, ABSENT)
+_OPERATOR = Expected(FORBIDDEN, FORBIDDEN, FORBIDDEN, 200)
+_ROLE = {"role": "viewer", "email": "none@alpha.example"}
+_VERDICT = {"verdict": "strike", "reason": "so be it"}
 # A's, and to everyone else as if it were not there.
 _A_ONLY = Expected(200, 200, ABSENT, ABSENT)
 
@@ -55,6 +59,29 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("POST", "/sign-in"): _all(400),
     ("GET", "/live"): _OWN,
     ("GET", "/organization"): _OWN,
+    ("GET", "/organization/members"): _OWN,
+    ("POST", "/organization/members"): Expected(400, 400, 400, 400),
+    ("POST", "/organization/members/{member}"): Expected(
+        ABSENT, FORBIDDEN, ABSENT, ABSENT, form=_ROLE
+    ),
+    ("POST", "/organization/members/{member}/remove"): _OWNERS,
+    ("GET", "/organization/keys"): Expected(200, FORBIDDEN, 200, 200),
+    # A form with nothing in it is shown again only to who may see the page.
+    ("POST", "/organization/keys"): Expected(400, FORBIDDEN, 400, 400),
+    ("POST", "/organization/keys/{key}/end"): _OWNERS,
+    ("GET", "/organization/platforms"): _OWN,
+    ("POST", "/organization/platforms"): Expected(400, 400, 400, 400),
+    ("POST", "/organization/platforms/{delegation}/end"): _WEBHOOK,
+    ("GET", "/organization/credit"): _OWN,
+    ("POST", "/organization/credit/{event}/contest"): Expected(
+        ABSENT, FORBIDDEN, ABSENT, FORBIDDEN, form={"note": "no"}
+    ),
+    ("GET", "/operator/credit"): _OPERATOR,
+    ("POST", "/operator/credit/{organization}/{event}"): Expected(
+        FORBIDDEN, FORBIDDEN, FORBIDDEN, ABSENT, form=_VERDICT
+    ),
+    ("GET", "/account/password"): _OWN,
+    ("POST", "/account/password"): Expected(400, 400, 400, 400),
     ("GET", "/account/mail"): _OWN,
     ("POST", "/account/mail"): Expected(303, 303, 303, 303),
     ("GET", "/organization/webhooks"): Expected(200, FORBIDDEN, 200, FORBIDDEN),

@@ -44,6 +44,10 @@ def _organization(path: str) -> Make:
     )
 
 
+_ALL_CONTESTED = dict.fromkeys(
+    ("owner_a", "trader_a", "viewer_a", "key_a", "owner_b", "platform_with", "platform_without"),
+    "ORGANIZATION_FORBIDDEN",
+)
 _BROUGHT = reg.CreateOrganizationRequest(
     evidence="none",
     organization=organization_pb2.Organization(
@@ -143,6 +147,29 @@ ORGANIZATIONS = (
     Case(
         "ContestCreditEvent",
         same(reg.ContestCreditEventRequest(name=f"{A}/creditEvents/none", note="not so")),
+        "NOT_FOUND",
+    ),
+    Case(
+        "ListCreditEvents",
+        same(reg.ListCreditEventsRequest(parent="organizations/-", contested_only=True)),
+        but=_ALL_CONTESTED,
+        concerns_a=False,
+        note="of all",
+    ),
+    Case(
+        "GetCreditAccount",
+        same(reg.GetCreditAccountRequest(name=f"{A}/creditAccount")),
+        but=_NOT_THE_PLATFORM,
+    ),
+    Case(
+        "DecideCreditEvent",
+        same(
+            reg.DecideCreditEventRequest(
+                name=f"{A}/creditEvents/none",
+                verdict=organization_pb2.CreditEvent.VERDICT_STRUCK,
+                reason="a storm",
+            )
+        ),
         "NOT_FOUND",
     ),
     Case("GetCapability", same(reg.GetCapabilityRequest(name="capabilities/none")), "NOT_FOUND"),

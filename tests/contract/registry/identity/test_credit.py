@@ -9,13 +9,13 @@ import pytest
 from google.protobuf.message import Message
 
 from services.chassis.aggregates import Event
-from services.chassis.errors import NotFound
+from services.chassis.errors import FailedPrecondition, NotFound
 from services.chassis.events import Bus, Delivery, Poison
 from services.chassis.outbox import Relay
 from services.registry.domain.instants import timestamp
 from services.registry.usecases.credit import DURABLE, SUBJECTS
 from spareline.events.v1 import events_pb2
-from spareline.market.v1.organization_pb2 import Organization
+from spareline.market.v1.organization_pb2 import CreditEvent, Organization
 from spareline.matching.v1.proposal_pb2 import HistoryEntry, Party, Proposal
 from spareline.registry.v1 import registry_service_pb2 as api
 from tests.contract.registry.identity.conftest import Person, Served
@@ -183,3 +183,57 @@ async def test_events_come_by_the_bus_and_a_changed_grade_goes_out_by_it(
         following.cancel()
         with suppress(asyncio.CancelledError):
             await following
+
+
+async def _disputed(served: Served) -> tuple[Person, str]:
+    """Return somebody with one bad event behind the grade, and the event's name."""
+    demander, offerer = await served.owner("D"), await served.owner("O")
+    disputed = proposal(demander, offerer)
+    disputed.parties[0].answer = Party.ANSWER_FAILED
+    event = events_pb2.ProposalDisputed(proposal=disputed, time=timestamp(served.clock()))
+    await served.identity.credit.follow(delivered(event))
+    request = api.ListCreditEventsRequest(parent=offerer.organization)
+    [found] = (await offerer.registry.ListCreditEvents(request)).credit_events
+    return offerer, found.name
+
+
+async def test_an_operator_strikes_out_what_is_contested(served: Served) -> None:
+    offerer, name = await _disputed(served)
+    operator = await served.operator()
+    verdict = CreditEvent.VERDICT_STRUCK
+    decision = api.DecideCreditEventRequest(
+        name=name, verdict=verdict, reason="A storm", request_id=str(uuid.uuid4())
+    )
+    with pytest.raises(FailedPrecondition):  # nobody contests it yet
+        await operator.registry.DecideCreditEvent(decision)
+    await offerer.registry.ContestCreditEvent(api.ContestCreditEventRequest(name=name, note="No"))
+    waiting = api.ListCreditEventsRequest(parent="organizations/-", contested_only=True)
+    [listed] = (await operator.registry.ListCreditEvents(waiting)).credit_events
+    assert (listed.name, listed.present_weight_permille) == (name, -500)
+    decided = await operator.registry.DecideCreditEvent(decision)
+    assert (decided.contested, decided.verdict, decided.present_weight_permille) == (
+        False,
+        verdict,
+        0,
+    )
+    assert await operator.registry.DecideCreditEvent(decision) == decided
+    assert not (await operator.registry.ListCreditEvents(waiting)).credit_events
+    served.identity.organizations._cache.clear()
+    assert await grade(served, offerer) == "C"
+    request = api.ContestCreditEventRequest(name=name, note="Again")
+    with pytest.raises(FailedPrecondition):
+        await offerer.registry.ContestCreditEvent(request)
+
+
+async def test_the_account_says_what_a_grade_is_made_of(served: Served) -> None:
+    offerer, _ = await _disputed(served)
+    request = api.GetCreditAccountRequest(name=f"{offerer.organization}/creditAccount")
+    account = await offerer.registry.GetCreditAccount(request)
+    assert (account.grade, account.mean_permille, account.bad_permille) == ("D", 400, 1000)
+    assert account.low_permille < 400 < account.high_permille
+    served.clock.ahead_ms += 180 * 86_400_000  # half of it is forgotten
+    faded = await offerer.registry.GetCreditAccount(request)
+    assert (faded.bad_permille, faded.mean_permille, faded.grade) == (500, 444, "D")
+    events = api.ListCreditEventsRequest(parent=offerer.organization)
+    [event] = (await offerer.registry.ListCreditEvents(events)).credit_events
+    assert (event.weight_permille, event.present_weight_permille) == (-1000, -500)
