@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from services.chassis.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
-from services.registry.usecases import market_data
+from services.registry.usecases import market_reading
 from services.registry.usecases.drafts import MOST
 from spareline.market.v1 import disclosure_pb2
 from spareline.market.v1.disclosure_pb2 import Disclosure
@@ -176,8 +176,8 @@ async def test_demands_are_listed_by_what_an_offer_could_serve(market: Market) -
 async def test_figures_come_from_what_is_public_and_from_enough_firms(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(market_data, "FRESH_SECONDS", 0.0)
-    monkeypatch.setattr(market_data, "SHARE", 0)
+    monkeypatch.setattr(market_reading, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(market_reading, "SHARE", 0)
     reader = await market.sme("reader")
     firms = [await market.sme(f"seller-{n}", region="CN-JS") for n in range(5)]
     sealed = Disclosure(price=disclosure_pb2.DISCLOSURE_LEVEL_NEVER)

@@ -1,6 +1,8 @@
 """MarketDataService over gRPC."""
 
 from services.chassis.access import current
+from services.registry import convert_taxonomy
+from services.registry.domain import market_view, periods
 from services.registry.domain.market_summary import Summary
 from services.registry.grpc_api.callers import Context
 from services.registry.usecases.market_data import MarketData
@@ -22,6 +24,41 @@ class MarketDataServicer(MarketDataServiceServicer):
         return api.BatchGetCapabilitySummariesResponse(
             summaries=[_summary(name, summary) for name, summary in found]
         )
+
+    async def GetMarketView(
+        self, request: api.GetMarketViewRequest, _context: Context
+    ) -> api.MarketView:
+        """Count what is offered and wanted by capability, region and week."""
+        view, capability, at = await self._market.view(request.name, request.region)
+        answer = api.MarketView(
+            name=request.name,
+            region=request.region,
+            least_firms=market_view.LEAST_FIRMS,
+            total=_cell(view.total),
+            by_capability=[_cell(each) for each in view.by_capability],
+            by_region=[_cell(each) for each in view.by_region],
+            weeks=[
+                api.MarketWeek(
+                    period=periods.week(each.number),
+                    offers=each.offers,
+                    lines=each.lines,
+                    free=each.free,
+                    wanted=each.wanted,
+                )
+                for each in view.weeks
+            ],
+        )
+        answer.read_time.FromDatetime(at)
+        if capability is not None:
+            answer.unit.CopyFrom(convert_taxonomy.capability(capability).unit)
+        return answer
+
+
+def _cell(cell: market_view.Cell) -> api.MarketCell:
+    capability, region = cell.label
+    return api.MarketCell(
+        capability=capability, region=region, offers=cell.offers, lines=cell.lines
+    )
 
 
 def _summary(name: str, summary: Summary) -> api.CapabilitySummary:

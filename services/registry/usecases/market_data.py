@@ -1,39 +1,49 @@
-"""Figures over the whole market: read from the store now and then, kept in memory between."""
+"""Figures over the whole market: worked out now and then, kept in memory between."""
 
-import asyncio
-import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from services.chassis.access import Principal
 from services.chassis.errors import NotFound
+from services.registry.domain import periods
 from services.registry.domain.market_summary import Offered, Snapshot, Summary, Wanted
+from services.registry.domain.market_view import Market, View
+from services.registry.domain.taxonomy import Taxonomy
 from services.registry.domain.taxonomy_model import Capability
 from services.registry.store.postings import Postings
+from services.registry.usecases.market_reading import (
+    Freshness,
+    Side,
+    demand_entry,
+    offer_entry,
+)
 from services.registry.usecases.taxonomy import LiveTaxonomy
 from spareline.errors.v1 import reason_pb2
-from spareline.market.v1.demand_pb2 import Demand
-from spareline.market.v1.offer_pb2 import Offer
 
-PREFIX, SUFFIX = "capabilities/", "/summary"
-FRESH_SECONDS = 2.0
-SHARE = 50
-"""A reading is made again after SHARE times as long as it took: at most 2 % of the time reads."""
-WORTH_WAITING_SECONDS = 0.2
-_FIELDS = ("organization", "body", "public", "places")
+PREFIX, SUMMARY, VIEW = "capabilities/", "/summary", "/marketView"
+ALL = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The figures of one moment."""
+
+    snapshot: Snapshot
+    market: Market
+    at: datetime
 
 
 class MarketData:
-    """Answers for the whole market, from a snapshot that is seconds old, or minutes on a large
+    """Answers for the whole market, from a reading that is seconds old, or minutes on a large
     market.
     """
 
     def __init__(self, taxonomy: LiveTaxonomy, offers: Postings, demands: Postings) -> None:
         self._taxonomy = taxonomy
-        self._offers = offers
-        self._demands = demands
-        self._snapshot = Snapshot()
-        self._taken = float("-inf")
-        self._cost = float("inf")
-        self._reading: asyncio.Task[None] | None = None
+        self._offers = Side(offers, offer_entry)
+        self._demands = Side(demands, demand_entry)
+        self._freshness = Freshness(self._read)
+        self._taken = Taken(Snapshot(), Market((), (), 0), datetime.now(UTC))
 
     async def summaries(
         self, names: list[str], region: str, principal: Principal
@@ -42,40 +52,55 @@ class MarketData:
 
         Raises NotFound when there is no such capability.
         """
-        codes = [name.removeprefix(PREFIX).removesuffix(SUFFIX) for name in names]
+        codes = [name.removeprefix(PREFIX).removesuffix(SUMMARY) for name in names]
         taxonomy = await self._taxonomy.knowing(codes)
-        found: list[tuple[str, Capability]] = []
-        for name, code in zip(names, codes, strict=True):
-            capability = taxonomy.get(code)
-            if capability is None or name != f"{PREFIX}{code}{SUFFIX}":
-                raise NotFound(reason_pb2.REASON_CAPABILITY_UNKNOWN, f"There is no {name}")
-            found.append((name, capability))
-        snapshot = await self._fresh()
-        own = principal.organization
+        found = [_known(taxonomy, name, SUMMARY) for name in names]
+        await self._freshness.ensure()
+        snapshot, own = self._taken.snapshot, principal.organization
         return [
             (name, snapshot.summary(capability, taxonomy, own, region))
-            for name, capability in found
+            for name, capability in zip(names, found, strict=True)
         ]
 
-    async def _fresh(self) -> Snapshot:
-        """Return the snapshot: read anew when it is old, waited for only when that is quick."""
-        age = time.monotonic() - self._taken
-        if age > max(FRESH_SECONDS, SHARE * self._cost) or self._cost == float("inf"):
-            if self._reading is None or self._reading.done():
-                self._reading = asyncio.create_task(self._read())
-            if self._cost == float("inf") or self._cost < WORTH_WAITING_SECONDS:
-                await asyncio.shield(self._reading)
-        return self._snapshot
+    async def view(self, name: str, region: str) -> tuple[View, Capability | None, datetime]:
+        """Return the figures of ``capabilities/{code}/marketView`` ("-": of all capabilities).
+
+        With them the capability, and when the postings were read. Raises NotFound.
+        """
+        capability = None
+        if name != f"{PREFIX}{ALL}{VIEW}":
+            code = name.removeprefix(PREFIX).removesuffix(VIEW)
+            capability = _known(await self._taxonomy.knowing([code]), name, VIEW)
+        await self._freshness.ensure()
+        taken = self._taken
+        if capability is None:
+            return taken.market.view("", region, ""), None, taken.at
+        view = taken.market.view(capability.code, region, capability.unit.code)
+        return view, capability, taken.at
 
     async def _read(self) -> None:
-        started = time.monotonic()
+        at = datetime.now(UTC)
+        await self._offers.read()
+        await self._demands.read()
+        units = {each.code: each.unit.code for each in self._taxonomy.current}
+        offers, demands = self._offers.entries.values(), self._demands.entries.values()
         snapshot = Snapshot()
-        async for document in self._offers.each({"state": "STATE_OPEN"}, _FIELDS):
-            offer = Offer.FromString(document["body"])
-            price = offer.unit_price if "price" in document["public"] else None
-            snapshot.add_offer(Offered(document["organization"], offer.capability, price))
-        async for document in self._demands.each({"state": "STATE_OPEN"}, _FIELDS):
-            codes = tuple(line.capability for line in Demand.FromString(document["body"]).lines)
-            snapshot.add_demand(Wanted(document["organization"], codes, tuple(document["places"])))
-        self._snapshot, self._taken = snapshot, time.monotonic()
-        self._cost = self._taken - started
+        for each in offers:
+            snapshot.add_offer(Offered(each.organization, each.parts[0].capability, each.price))
+        for each in demands:
+            codes = tuple(part.capability for part in each.parts)
+            snapshot.add_demand(Wanted(each.organization, codes, each.places))
+        market = Market(
+            [item for each in offers for item in each.items(units)],
+            [item for each in demands for item in each.items(units)],
+            periods.of_day(at.date()),
+        )
+        self._taken = Taken(snapshot, market, at)
+
+
+def _known(taxonomy: Taxonomy, name: str, suffix: str) -> Capability:
+    code = name.removeprefix(PREFIX).removesuffix(suffix)
+    capability = taxonomy.get(code)
+    if capability is None or name != f"{PREFIX}{code}{suffix}":
+        raise NotFound(reason_pb2.REASON_CAPABILITY_UNKNOWN, f"There is no {name}")
+    return capability

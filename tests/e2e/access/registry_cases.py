@@ -103,6 +103,7 @@ DRAFTS = (
             )
         ),
     ),
+    Case("GetMarketView", same(data.GetMarketViewRequest(name="capabilities/-/marketView"))),
 )
 
 ORGANIZATIONS = (
