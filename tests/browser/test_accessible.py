@@ -27,6 +27,8 @@ SIGNED_IN = (
     "/offers/new?q=milling",
     "/offers/new?capability=production.machining.milling.5-axis",
     "/offers/new?capability=production.machining.milling.5-axis&q=40+h+a+week+until+March",
+    "/market",
+    "/market?capability=production.machining&region=CN",
     "/wanted?capability=production.machining.milling.5-axis",
     "/demands",
     "/demands/new?q=60+hours+of+milling",

@@ -15,13 +15,18 @@ _FILE = Path(__file__).with_name("regions.tsv")
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """An ISO 3166-2 region; coordinates in degrees."""
+    """An ISO 3166-2 region; coordinates in degrees.
+
+    ``column`` and ``row`` are its place on a map of its country on which all regions are tiles.
+    """
 
     code: str
     en: str
     zh: str
     latitude: float
     longitude: float
+    column: int
+    row: int
 
     @property
     def country(self) -> str:
@@ -34,9 +39,12 @@ def regions() -> dict[str, Region]:
     """Return the known regions by code."""
     with _FILE.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file, delimiter="\t")
-        return {
-            row[0]: Region(row[0], row[1], row[2], float(row[3]), float(row[4])) for row in rows
-        }
+        return {row[0]: _region(row) for row in rows}
+
+
+def _region(row: list[str]) -> Region:
+    code, en, zh, latitude, longitude, column, line = row
+    return Region(code, en, zh, float(latitude), float(longitude), int(column), int(line))
 
 
 def name(code: str, language: str) -> str:

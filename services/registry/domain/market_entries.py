@@ -16,6 +16,7 @@ NO_WORDS: frozenset[str] = frozenset()
 class Part:
     """An offer, or a line of a demand; ticks that are free or open, by ordinal of the week.
 
+    A line has all weeks of its window, also those to which an even spread gives nothing.
     ``weeks`` is empty, and ``open`` 0, where quantities are not public; ``standards`` are those
     that a line asks for, where that is public.
     """
@@ -35,6 +36,7 @@ class Entry:
     """
 
     name: str
+    is_offer: bool
     organization: str
     posted: int
     mark: tuple[int, tuple[str, ...]]

@@ -139,11 +139,12 @@ def _group(label: Label, items: Sequence[Item]) -> Group:
     measured: dict[tuple[str, int], set[str]] = {}
     for item in items:
         for week, ticks in item.weeks.items():
-            key = item.unit, week
             counted.setdefault(week, set()).add(item.organization)
-            measured.setdefault(key, set()).add(item.organization)
             group.counts[week] = group.counts.get(week, 0) + 1
-            group.quantities[key] = group.quantities.get(key, 0) + ticks
+            if ticks:  # who has nothing in a week hides nobody's quantity
+                key = item.unit, week
+                measured.setdefault(key, set()).add(item.organization)
+                group.quantities[key] = group.quantities.get(key, 0) + ticks
     for week, firms in counted.items():
         if len(firms) < LEAST_FIRMS:
             del group.counts[week]
@@ -244,5 +245,4 @@ def _ordered(cells: Mapping[Label, Cell]) -> list[Cell]:
 def spread(quantity: int, first: int, last: int) -> dict[int, int]:
     """Spread a quantity evenly over weeks, both included; the first ones take what is left over."""
     each, rest = divmod(quantity, last - first + 1)
-    shares = {week: each + (week - first < rest) for week in range(first, last + 1)}
-    return {week: share for week, share in shares.items() if share}
+    return {week: each + (week - first < rest) for week in range(first, last + 1)}

@@ -113,6 +113,7 @@ def _entry(
     title, description = market_entries.words(posting, public)
     return Entry(
         document["_id"],
+        isinstance(posting, Offer),
         document["organization"],
         document["posted"],
         mark(document),

@@ -101,6 +101,7 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     # Nobody has such a draft; a viewer may not even have one.
     ("GET", "/drafts/{draft}"): Expected(ABSENT, FORBIDDEN, ABSENT, ABSENT),
     ("POST", "/drafts/{draft}/drop"): Expected(303, FORBIDDEN, 303, 303),
+    ("GET", "/market"): _OWN,
     ("GET", "/wanted"): Expected(ABSENT, ABSENT, ABSENT, ABSENT),  # of no capability
     ("GET", "/demands"): _OWN,
     ("GET", "/demands/new"): _OWN,
