@@ -13,17 +13,20 @@ from services.registry.domain.passwords import Cost
 from services.registry.domain.taxonomy import load_taxonomy
 from services.registry.grpc_api.draft_servicer import DraftServicer
 from services.registry.grpc_api.identity_servicer import IdentityServicer
+from services.registry.grpc_api.import_servicer import ImportServicer
 from services.registry.grpc_api.ledger_servicer import LedgerServicer
 from services.registry.grpc_api.mail_servicer import MailServicer
 from services.registry.grpc_api.market_data_servicer import MarketDataServicer
 from services.registry.grpc_api.registry_servicer import RegistryServicer
 from services.registry.grpc_api.webhook_servicer import WebhookServicer
 from services.registry.identity_parts import Identity, IdentityOptions, open_identity
+from services.registry.import_parts import open_imports
 from services.registry.mail_parts import open_mail
 from services.registry.posting_parts import PostingParts, PostingStores
 from services.registry.settings import RegistrySettings
 from services.registry.signing_key import signer
 from services.registry.usecases import credit, places
+from services.registry.usecases.import_files import Imports
 from services.registry.usecases.mail_settings import MailChoices
 from services.registry.usecases.relations import Neighbours
 from services.registry.usecases.sweeping import (
@@ -40,6 +43,8 @@ from spareline.registry.v1 import (
     draft_service_pb2_grpc,
     identity_service_pb2,
     identity_service_pb2_grpc,
+    import_service_pb2,
+    import_service_pb2_grpc,
     ledger_service_pb2,
     ledger_service_pb2_grpc,
     mail_service_pb2,
@@ -127,7 +132,9 @@ async def build(
     _follow(app, bus, identity, postings)
     _sweep(app, settings, identity, postings)
     desks = Desks(
-        open_webhooks(app, bus, identity, key, settings), open_mail(app, bus, identity, settings)
+        open_webhooks(app, bus, identity, key, settings),
+        open_mail(app, bus, identity, settings),
+        open_imports(app, identity, postings),
     )
     port = await _serve(app, settings, identity, postings, desks, database, bus)
     return Registry(port, identity, postings, relay)
@@ -135,10 +142,11 @@ async def build(
 
 @dataclass(frozen=True, slots=True)
 class Desks:
-    """What tells people and programs of news."""
+    """What tells people and programs of news, and what takes files."""
 
     webhooks: WebhookDesk
     mail: MailChoices
+    imports: Imports
 
 
 class _Wake:
@@ -189,6 +197,7 @@ async def _serve(
     identities = identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"]
     drafts = draft_service_pb2.DESCRIPTOR.services_by_name["DraftService"]
     mails = mail_service_pb2.DESCRIPTOR.services_by_name["MailService"]
+    files = import_service_pb2.DESCRIPTOR.services_by_name["ImportService"]
     hooks = webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"]
     market_data = market_data_service_pb2.DESCRIPTOR.services_by_name["MarketDataService"]
     return await grpc_server(
@@ -220,6 +229,11 @@ async def _serve(
                 market_data,
                 market_data_service_pb2_grpc.add_MarketDataServiceServicer_to_server,
                 MarketDataServicer(postings.market_data),
+            ),
+            (
+                files,
+                import_service_pb2_grpc.add_ImportServiceServicer_to_server,
+                ImportServicer(desks.imports),
             ),
             (
                 hooks,

@@ -15,6 +15,7 @@ from services.registry.store.api_keys import ApiKeys
 from services.registry.store.audit import AuditLog
 from services.registry.store.credit import CreditAccounts
 from services.registry.store.drafts import Drafts as DraftStore
+from services.registry.store.import_files import ImportFiles
 from services.registry.store.mail import Mail
 from services.registry.store.organizations import Organizations
 from services.registry.store.sessions import Sessions
@@ -75,6 +76,7 @@ class Identity:
     credit: Credit
     credit_events: CreditEvents
     drafts: Drafts
+    imports: ImportFiles
     webhooks: Webhooks
     mail: Mail
     clock: Clock
@@ -120,8 +122,11 @@ async def open_identity(
     organizations = Organizations(database, notify)
     accounts, keys, drafts = Accounts(database), ApiKeys(database), DraftStore(database)
     sessions, credit_accounts = Sessions(database), CreditAccounts(database)
-    webhooks, mail = Webhooks(database), Mail(database)
-    stores = (organizations, accounts, keys, sessions, credit_accounts, drafts, webhooks, mail)
+    webhooks, mail, imports = Webhooks(database), Mail(database), ImportFiles(database)
+    stores = (
+        *(organizations, accounts, keys, sessions, credit_accounts),
+        *(drafts, imports, webhooks, mail),
+    )
     for store in stores:
         await store.ensure_indexes()
     passwords = Passwords(options.password_cost)
@@ -165,6 +170,7 @@ async def open_identity(
                     keys,
                     credit_accounts,
                     drafts,
+                    imports,
                     webhooks,
                     mail,
                     audit,
@@ -178,6 +184,7 @@ async def open_identity(
                     organizations, credit_accounts, credit.regrade, audit, clock
                 ),
                 drafts=Drafts(drafts, clock),
+                imports=imports,
                 webhooks=webhooks,
                 mail=mail,
                 clock=clock,

@@ -19,6 +19,7 @@ from services.registry.store.audit import AuditLog
 from services.registry.store.changes import Change
 from services.registry.store.credit import CreditAccounts
 from services.registry.store.drafts import Drafts
+from services.registry.store.import_files import ImportFiles
 from services.registry.store.mail import Mail
 from services.registry.store.organizations import (
     ACTIVE,
@@ -48,6 +49,7 @@ class Erasure:
         keys: ApiKeys,
         credit: CreditAccounts,
         drafts: Drafts,
+        imports: ImportFiles,
         webhooks: Webhooks,
         mail: Mail,
         audit: AuditLog,
@@ -61,6 +63,7 @@ class Erasure:
         self._keys = keys
         self._credit = credit
         self._drafts = drafts
+        self._imports = imports
         self._webhooks = webhooks
         self._mail = mail
         self._audit = audit
@@ -129,6 +132,7 @@ class Erasure:
         await self._webhooks.delete_all(name)
         await self._mail.delete_below(name)
         await self._drafts.delete_all(name)
+        await self._imports.delete_all(name)
         await self._audit.delete_all(name)
 
         def decide(document: Document) -> Change | None:

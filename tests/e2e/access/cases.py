@@ -6,7 +6,17 @@ without a case fails the test, so whoever adds one says here who may call it.
 """
 
 from tests.e2e.access.matching_cases import PROPOSALS, ROUNDS
-from tests.e2e.access.registry_cases import DRAFTS, IDENTITY, ORGANIZATIONS, POSTINGS
+from tests.e2e.access.registry_cases import DRAFTS, IDENTITY, IMPORTS, ORGANIZATIONS, POSTINGS
 from tests.e2e.access.webhook_cases import MAIL, WEBHOOKS
 
-CASES = (*IDENTITY, *DRAFTS, *ORGANIZATIONS, *POSTINGS, *WEBHOOKS, *MAIL, *ROUNDS, *PROPOSALS)
+CASES = (
+    *IDENTITY,
+    *DRAFTS,
+    *IMPORTS,
+    *ORGANIZATIONS,
+    *POSTINGS,
+    *WEBHOOKS,
+    *MAIL,
+    *ROUNDS,
+    *PROPOSALS,
+)

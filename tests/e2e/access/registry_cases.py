@@ -6,6 +6,7 @@ from google.protobuf.message import Message
 from spareline.market.v1 import demand_pb2, draft_pb2, offer_pb2, organization_pb2
 from spareline.registry.v1 import draft_service_pb2 as drafts
 from spareline.registry.v1 import identity_service_pb2 as ids
+from spareline.registry.v1 import import_service_pb2 as imports
 from spareline.registry.v1 import ledger_service_pb2 as led
 from spareline.registry.v1 import market_data_service_pb2 as data
 from spareline.registry.v1 import registry_service_pb2 as reg
@@ -90,6 +91,28 @@ _COLLEAGUE = f"{A}/members/colleague"
 _DRAFT = draft_pb2.Draft(name=f"{_COLLEAGUE}/drafts/none", kind=draft_pb2.Draft.KIND_OFFER)
 _NOT_YOURS = "ORGANIZATION_FORBIDDEN"
 
+# What an operator may read of others, and yet not their files.
+_NOT_THE_OPERATOR = {"operator": "ORGANIZATION_FORBIDDEN"}
+_IMPORT = f"{A}/imports/none"
+IMPORTS = (
+    Case("CreateImport", same(imports.CreateImportRequest(parent=A)), "FIELD_INVALID"),
+    Case("AddImportRows", same(imports.AddImportRowsRequest(name=_IMPORT)), "NOT_FOUND"),
+    Case(
+        "GetImport",
+        same(imports.GetImportRequest(name=_IMPORT)),
+        "NOT_FOUND",
+        but=_NOT_THE_OPERATOR,
+    ),
+    Case("ListImports", same(imports.ListImportsRequest(parent=A)), but=_NOT_THE_OPERATOR),
+    Case(
+        "ListImportRows",
+        same(imports.ListImportRowsRequest(parent=_IMPORT)),
+        "NOT_FOUND",
+        but=_NOT_THE_OPERATOR,
+    ),
+    Case("ConfirmImport", same(imports.ConfirmImportRequest(name=_IMPORT)), "NOT_FOUND"),
+    Case("DeleteImport", same(imports.DeleteImportRequest(name=_IMPORT))),
+)
 DRAFTS = (
     Case("UpdateDraft", same(drafts.UpdateDraftRequest(draft=_DRAFT)), _NOT_YOURS),
     Case("GetDraft", same(drafts.GetDraftRequest(name=_DRAFT.name)), _NOT_YOURS),

@@ -14,6 +14,7 @@ from spareline.options.v1 import options_pb2
 from spareline.registry.v1 import (
     draft_service_pb2,
     identity_service_pb2,
+    import_service_pb2,
     ledger_service_pb2,
     mail_service_pb2,
     market_data_service_pb2,
@@ -27,6 +28,7 @@ _FILES = (
     registry_service_pb2,
     ledger_service_pb2,
     draft_service_pb2,
+    import_service_pb2,
     market_data_service_pb2,
     webhook_service_pb2,
     matching_service_pb2,
