@@ -10,6 +10,13 @@ from typing import Any, Protocol
 from google.protobuf.message import DecodeError
 
 from services.chassis import faults, logs, metrics
+from services.chassis.dead_letters import (
+    HEADER_EVENT,
+    HEADER_REASON,
+    HEADER_SEQUENCE,
+    HEADER_SUBJECT,
+    original_subject,
+)
 from services.chassis.errors import InvalidArgument
 
 PROGRESS_SECONDS = 10.0
@@ -17,10 +24,6 @@ _LONGEST_DELAY_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 5.0
 _MOST_DELIVERIES = 50
-
-HEADER_SUBJECT = "Spareline-Subject"
-HEADER_REASON = "Spareline-Reason"
-HEADER_SEQUENCE = "Spareline-Sequence"
 
 
 class Poison(Exception):  # noqa: N818
@@ -107,7 +110,9 @@ class Consumer:
         return True
 
     async def _try(self, messages: Sequence[Any]) -> Exception | None:
-        error = await self._try_while_away([_delivery(message) for message in messages])
+        error = await self._try_while_away(
+            [_delivery(message, self._durable) for message in messages]
+        )
         if error is None:
             for message in messages:
                 await message.ack()
@@ -162,9 +167,10 @@ class Consumer:
                 message.data,
                 f"dead-{self._durable}-{sequence}",
                 headers={
-                    HEADER_SUBJECT: message.subject,
+                    HEADER_SUBJECT: original_subject(self._durable, message.subject),
                     HEADER_REASON: " ".join(reason.split()),
                     HEADER_SEQUENCE: str(sequence),
+                    HEADER_EVENT: _event_id(message),
                 },
             )
         await message.term()
@@ -172,14 +178,19 @@ class Consumer:
         self._log.error("event is dead", durable=self._durable, sequence=sequence)
 
 
-def _delivery(message: Any) -> Delivery:
-    headers = message.headers or {}
+def _delivery(message: Any, durable: str) -> Delivery:
     metadata = message.metadata
     return Delivery(
-        subject=message.subject,
+        subject=original_subject(durable, message.subject),
         payload=message.data,
-        id=headers.get("Nats-Msg-Id", ""),
+        id=_event_id(message),
         sequence=metadata.sequence.stream,
         attempt=metadata.num_delivered,
         time=metadata.timestamp,
     )
+
+
+def _event_id(message: Any) -> str:
+    """The id under which the event was published first, also when this is a replay of it."""
+    headers = message.headers or {}
+    return str(headers.get(HEADER_EVENT) or headers.get("Nats-Msg-Id", ""))

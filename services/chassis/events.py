@@ -25,6 +25,7 @@ from nats.js.api import (
 )
 
 from services.chassis import logs, metrics
+from services.chassis.dead_letters import REPLAYS, SUBJECTS, DeadLetterBox, replay_subject
 from services.chassis.delivery import Consumer, Delivery, Poison
 from services.chassis.tail import Seen, Tail
 from services.chassis.work import WorkQueue
@@ -47,7 +48,7 @@ _log = logs.get_logger("events")
 _STREAMS = (
     StreamConfig(
         name=STREAM,
-        subjects=["market.>"],
+        subjects=["market.>", REPLAYS],
         retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
         max_age=30 * _DAY_SECONDS,
@@ -55,7 +56,7 @@ _STREAMS = (
     ),
     StreamConfig(
         name=DEAD_STREAM,
-        subjects=["dead.>"],
+        subjects=[SUBJECTS],
         retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
         max_age=90 * _DAY_SECONDS,
@@ -120,6 +121,10 @@ class Bus:
     def work(self, ack_seconds: float) -> WorkQueue:
         """Return the work queue; who took a unit and is silent for so long has lost it."""
         return WorkQueue(self._client, ack_seconds)
+
+    def dead_letters(self) -> DeadLetterBox:
+        """Return the events that consumers gave up."""
+        return DeadLetterBox(self._js, DEAD_STREAM)
 
     def tail(self, subject: str, seen: Seen, *, back: int = 0) -> Tail:
         """Return a follower of a subject that keeps nothing on the server (see ``Tail``)."""
@@ -190,7 +195,7 @@ class Bus:
             STREAM,
             ConsumerConfig(
                 durable_name=durable,
-                filter_subjects=subjects,
+                filter_subjects=[*subjects, replay_subject(durable, ">")],
                 ack_policy=AckPolicy.EXPLICIT,
                 ack_wait=_ACK_WAIT_SECONDS,
                 # Counted by us: the server would drop an event silently after the last time.

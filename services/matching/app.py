@@ -32,6 +32,7 @@ from services.matching.store.policies import Policies
 from services.matching.store.proposals import Proposals
 from services.matching.store.round_lock import RoundLock
 from services.matching.store.rounds import Rounds
+from services.matching.usecases.analysis import Analysis
 from services.matching.usecases.answers import Answers
 from services.matching.usecases.clearing import Clearing
 from services.matching.usecases.inbox import Inbox
@@ -210,8 +211,9 @@ async def _wire(
         delegations_of(lambda: follower.book),
     )
     inbox = Inbox(stores.proposals, answers)
+    analysis = Analysis(stores.artifacts, stores.memory.fairness, desk, follower)
     return Parts(
-        MatchingServicer(desk, answers, inbox, watch, reading, policies),
+        MatchingServicer(desk, answers, inbox, watch, reading, policies, analysis),
         OperationsServicer(desk),
         follower,
     )

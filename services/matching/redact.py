@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from services.matching.domain import counters, scale
 from services.matching.domain.proposals import AGREED, DELIVERED
 from spareline.market.v1 import disclosure_pb2, organization_pb2
-from spareline.matching.v1 import proposal_pb2, round_pb2
+from spareline.matching.v1 import policy_pb2, proposal_pb2, round_pb2
 
 Proposal = proposal_pb2.Proposal
 Organizations = Callable[[str], organization_pb2.Organization | None]
@@ -51,6 +51,7 @@ _SUMS_OF_OUTCOME: Final = (
     "value_kept_permille",
     "mean_distance_km",
     "same_region_permille",
+    "ledger_gini_permille",
 )
 
 
@@ -120,6 +121,12 @@ def round_for_member(round_: round_pb2.Round) -> round_pb2.Round:
     gap = max(0, seen.outcome.gap_ppm)
     seen.outcome.gap_ppm = int(scale.up(np.array([gap]))[0])
     return seen
+
+
+def policy_for_member(policy: policy_pb2.Policy) -> policy_pb2.Policy:
+    """Take out of a policy as it is read who made and adopted it: that is among operators."""
+    _clear(policy, ("author", "adopter"))
+    return policy
 
 
 def _clear(message: Message, fields: Iterable[str]) -> None:

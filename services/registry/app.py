@@ -11,6 +11,7 @@ from services.chassis.outbox import Relay
 from services.chassis.tokens import TokenVerifier
 from services.registry.domain.passwords import Cost
 from services.registry.domain.taxonomy import load_taxonomy
+from services.registry.grpc_api.dead_letter_servicer import DeadLetterServicer
 from services.registry.grpc_api.draft_servicer import DraftServicer
 from services.registry.grpc_api.identity_servicer import IdentityServicer
 from services.registry.grpc_api.import_servicer import ImportServicer
@@ -26,6 +27,7 @@ from services.registry.posting_parts import PostingParts, PostingStores
 from services.registry.settings import RegistrySettings
 from services.registry.signing_key import signer
 from services.registry.usecases import credit, places
+from services.registry.usecases.dead_letters import DeadLetterDesk
 from services.registry.usecases.import_files import Imports
 from services.registry.usecases.mail_settings import MailChoices
 from services.registry.usecases.relations import Neighbours
@@ -39,6 +41,8 @@ from services.registry.usecases.sweeping import (
 from services.registry.usecases.webhooks import WebhookDesk
 from services.registry.webhook_parts import open_webhooks
 from spareline.registry.v1 import (
+    dead_letter_service_pb2,
+    dead_letter_service_pb2_grpc,
     draft_service_pb2,
     draft_service_pb2_grpc,
     identity_service_pb2,
@@ -199,6 +203,7 @@ async def _serve(
     mails = mail_service_pb2.DESCRIPTOR.services_by_name["MailService"]
     files = import_service_pb2.DESCRIPTOR.services_by_name["ImportService"]
     hooks = webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"]
+    dead = dead_letter_service_pb2.DESCRIPTOR.services_by_name["DeadLetterService"]
     market_data = market_data_service_pb2.DESCRIPTOR.services_by_name["MarketDataService"]
     return await grpc_server(
         app,
@@ -244,6 +249,11 @@ async def _serve(
                 mails,
                 mail_service_pb2_grpc.add_MailServiceServicer_to_server,
                 MailServicer(desks.mail),
+            ),
+            (
+                dead,
+                dead_letter_service_pb2_grpc.add_DeadLetterServiceServicer_to_server,
+                DeadLetterServicer(DeadLetterDesk(bus.dead_letters())),
             ),
         ],
         TokenVerifier(identity.tokens.fetch),

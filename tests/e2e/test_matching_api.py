@@ -102,6 +102,71 @@ async def test_rounds_on_request(market: mm.Market) -> None:
     }
 
 
+async def test_a_policy_is_tried_compared_and_adopted(market: mm.Market) -> None:
+    operator = await market.operator()
+    await mm.quiet_policy(operator)
+    seller, buyer = await market.member("seller"), await market.member("buyer")
+    other = await market.member("other")
+    await seller.offer("lab", [10])
+    await buyer.demand("small", 6, limit=300)
+    await other.demand("large", 10, limit=200)
+    await other.demand("dear", 5, limit=1)
+    await mm.book_has(operator, 1, 3)
+    done = await mm.clear(operator)
+    assert done.outcome.demands_served == 1
+    assert list(done.outcome.waiting_demands) == [2, 0, 0, 0]  # "small" has outbid "large"
+    flows = await operator.matching.GetRoundFlows(pb.GetRoundFlowsRequest(name=done.name))
+    [flow] = flows.flows
+    assert (flow.branch, flow.price, flow.legs) == ("research.testing", 600, 1)
+
+    # By surplus the small demand wins; a bonus for what is served turns it round.
+    policy = await operator.matching.GetPolicy(pb.GetPolicyRequest())
+    policy.fill_permille = 20_000
+    run = pb.RunRoundRequest(what_if=True, trial_policy=policy, inputs_of=done.name)
+    tried = await mm.clear(operator, what_if=True, trial_policy=policy, inputs_of=done.name)
+    assert tried.state == Round.STATE_COMPLETED
+    assert (tried.book_digest, tried.first_period) == (done.book_digest, done.first_period)
+    assert tried.trial_policy.fill_permille == 20_000
+    assert (tried.trial_policy.etag, tried.policy_version) == (policy.etag, 0)
+    asked = pb.GetRoundComparisonRequest(name=tried.name, base=done.name)
+    found = await operator.matching.GetRoundComparison(asked)
+    assert found.same_book
+    assert (found.base, found.other) == (done, tried)
+    shifts = [
+        (each.gained, each.lost, each.unchanged)
+        for each in (found.demands, found.buyers, found.sellers)
+    ]
+    assert shifts == [(1, 1, 1), (1, 1, 0), (1, 0, 0)]
+    assert (found.demands.newly, found.demands.no_longer, found.sellers.newly) == (1, 1, 0)
+    assert (found.base_value, found.other_value) == (1800, 2000)
+    run.what_if = False
+    assert await refusal(operator.matching.RunRound(run)) == reason_pb2.REASON_FIELD_INVALID
+    run.what_if = True
+    run.trial_policy.k_permille = 500
+    assert await refusal(operator.matching.RunRound(run)) == reason_pb2.REASON_POLICY_INVALID
+
+    adopted = await operator.matching.UpdatePolicy(pb.UpdatePolicyRequest(policy=policy))
+    assert adopted.active
+    assert adopted.author == adopted.adopter != ""
+    assert adopted.adopt_time == adopted.create_time
+    late = pb.UpdatePolicyRequest(policy=tried.trial_policy)
+    assert await refusal(operator.matching.UpdatePolicy(late)) == reason_pb2.REASON_ETAG_MISMATCH
+    stale = pb.ActivatePolicyRequest(name=adopted.name, etag=policy.etag)
+    assert await refusal(operator.matching.ActivatePolicy(stale)) == reason_pb2.REASON_ETAG_MISMATCH
+    versions = pb.ListPoliciesRequest(versions_of=adopted.name)
+    told = (await operator.matching.ListPolicies(versions)).policies
+    assert told[0].HasField("adopt_time")
+    assert not told[0].author
+    seen = (await buyer.matching.ListPolicies(versions)).policies
+    assert [each.version for each in seen] == [each.version for each in told]
+    assert not any(each.author or each.adopter for each in seen)
+
+    waiting = await operator.matching.ListWaitingDemands(pb.ListWaitingDemandsRequest(page_size=1))
+    [first] = waiting.demands
+    assert waiting.next_page_token
+    assert (waiting.total_size, first.title, first.rounds_waiting) == (2, "dear", 1)
+
+
 async def only_the_demander_reads_why(
     operator: mm.Actor, buyer: mm.Actor, seller: mm.Actor, name: str
 ) -> None:

@@ -86,6 +86,28 @@ def given_back(account: FairnessAccount, value: int) -> FairnessAccount:
     return changed
 
 
+def waits(
+    before: Mapping[str, int], present: Iterable[str], served: Collection[str]
+) -> dict[str, int]:
+    """Rounds in a row in which each of the demands present has won nothing, after one more."""
+    return {name: before.get(name, 0) + 1 for name in present if name not in served}
+
+
+def by_wait(rounds: Iterable[int]) -> list[int]:
+    """How many have waited 1 round, 2 to 3, 4 to 7, and 8 or more."""
+    counts = [0, 0, 0, 0]
+    for each in rounds:
+        counts[min(each.bit_length(), 4) - 1] += 1
+    return counts
+
+
+def ledger_gini_permille(accounts: Iterable[FairnessAccount]) -> int:
+    """Gini coefficient of the part that organizations won of what they asked over all rounds."""
+    return gini_permille(
+        1000 * each.value_won // each.value_asked for each in accounts if each.value_asked > 0
+    )
+
+
 def gini_permille(shares: Iterable[int]) -> int:
     """Gini coefficient of non-negative numbers, in thousandths, rounded down; 0 for none."""
     ordered = sorted(shares)

@@ -1,5 +1,6 @@
 """Policies: the one a new market starts with, and the checks beyond the fields' own rules."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from services.chassis.errors import InvalidArgument, Violation
@@ -37,24 +38,33 @@ def standard() -> policy_pb2.Policy:
     return policy
 
 
-def version_of(policy: policy_pb2.Policy, version: int, now: datetime) -> policy_pb2.Policy:
-    """Return a policy as a version to be stored, without what is told when it is read."""
+def version_of(
+    policy: policy_pb2.Policy, version: int, now: datetime, author: str = ""
+) -> policy_pb2.Policy:
+    """Return a policy as a version to be stored, without what is told when it is read.
+
+    ``author`` is empty for the platform.
+    """
     made = Policy()
     made.CopyFrom(policy)
     made.version = version
     made.active = False
     made.etag = ""
+    made.author = author
+    made.ClearField("adopt_time")
+    made.adopter = ""
     made.create_time.CopyFrom(stamp(now))
     return made
 
 
-def require_sound(policy: policy_pb2.Policy) -> None:
-    """Check what the fields' own rules cannot say.
+def require_sound(policy: policy_pb2.Policy, at: str = "policy") -> None:
+    """Check what the fields' own rules cannot say; ``at`` is the field that holds the policy.
 
     Raises InvalidArgument (POLICY_INVALID) with one violation for each that is wrong.
     """
     wrong = [*_missing(policy), *_weights(policy), *_repeated(policy), *_times(policy)]
     if wrong:
+        wrong = [replace(each, field=at + each.field.removeprefix("policy")) for each in wrong]
         raise InvalidArgument(
             reason_pb2.REASON_POLICY_INVALID, wrong[0].sentence(), violations=wrong
         )

@@ -8,6 +8,8 @@ from google.longrunning import operations_pb2
 from services.chassis.access import current
 from services.chassis.errors import DomainError
 from services.chassis.grpc_errors import reason_name
+from services.matching import redact
+from services.matching.usecases.analysis import Analysis
 from services.matching.usecases.answers import Answers, Result
 from services.matching.usecases.inbox import Inbox
 from services.matching.usecases.operations import operation_of
@@ -20,6 +22,7 @@ from spareline.matching.v1 import (
     matching_service_pb2_grpc,
     policy_pb2,
     proposal_pb2,
+    round_analysis_pb2,
     round_pb2,
 )
 from spareline.matching.v1 import matching_service_pb2 as pb
@@ -39,6 +42,7 @@ class MatchingServicer(_Base):  # type: ignore[misc]
         watch: Watch,
         reading: ReadingRoom,
         policies: PolicyBook,
+        analysis: Analysis,
     ) -> None:
         self._desk = desk
         self._answers = answers
@@ -46,6 +50,7 @@ class MatchingServicer(_Base):  # type: ignore[misc]
         self._watch = watch
         self._reading = reading
         self._policies = policies
+        self._analysis = analysis
 
     async def RunRound(
         self, request: pb.RunRoundRequest, _context: Context
@@ -81,6 +86,18 @@ class MatchingServicer(_Base):  # type: ignore[misc]
     ) -> round_pb2.Verification:
         """Check a stored round."""
         return await self._desk.verify(request)
+
+    async def GetRoundFlows(
+        self, request: pb.GetRoundFlowsRequest, _context: Context
+    ) -> round_analysis_pb2.RoundFlows:
+        """Read where a round flows."""
+        return await self._analysis.flows(request.name, current())
+
+    async def GetRoundComparison(
+        self, request: pb.GetRoundComparisonRequest, _context: Context
+    ) -> round_analysis_pb2.RoundComparison:
+        """Set two rounds side by side."""
+        return await self._analysis.comparison(request, current())
 
     async def GetProposal(
         self, request: pb.GetProposalRequest, _context: Context
@@ -165,37 +182,48 @@ class MatchingServicer(_Base):  # type: ignore[misc]
 
     async def GetPolicy(self, request: pb.GetPolicyRequest, _context: Context) -> policy_pb2.Policy:
         """Read a policy."""
-        return await self._policies.get(request.name, request.version)
+        found = await self._policies.get(request.name, request.version)
+        return found if _is_operator() else redact.policy_for_member(found)
 
     async def ListPolicies(
         self, request: pb.ListPoliciesRequest, _context: Context
     ) -> pb.ListPoliciesResponse:
         """List policies."""
-        return await self._policies.list(request)
+        found = await self._policies.list(request)
+        if not _is_operator():
+            for policy in found.policies:
+                redact.policy_for_member(policy)
+        return found
 
     async def CreatePolicy(
         self, request: pb.CreatePolicyRequest, _context: Context
     ) -> policy_pb2.Policy:
         """Make a policy."""
-        return await self._policies.create(request)
+        return await self._policies.create(request, current().subject)
 
     async def UpdatePolicy(
         self, request: pb.UpdatePolicyRequest, _context: Context
     ) -> policy_pb2.Policy:
         """Make a new version of a policy."""
-        return await self._policies.update(request)
+        return await self._policies.update(request, current().subject)
 
     async def ActivatePolicy(
         self, request: pb.ActivatePolicyRequest, _context: Context
     ) -> policy_pb2.Policy:
         """Make a policy the active one."""
-        return await self._policies.activate(request)
+        return await self._policies.activate(request, current().subject)
 
     async def ListFairnessAccounts(
         self, request: pb.ListFairnessAccountsRequest, _context: Context
     ) -> pb.ListFairnessAccountsResponse:
         """List how organizations have fared."""
         return await self._reading.accounts(request)
+
+    async def ListWaitingDemands(
+        self, request: pb.ListWaitingDemandsRequest, _context: Context
+    ) -> pb.ListWaitingDemandsResponse:
+        """List demands that win nothing, those that wait longest first."""
+        return await self._analysis.waiting(request)
 
     async def GetBook(self, _request: pb.GetBookRequest, _context: Context) -> pb.BookSummary:
         """Tell how large the book is."""

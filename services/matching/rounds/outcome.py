@@ -10,6 +10,7 @@ from services.matching.domain.problem import Problem
 from services.matching.domain.vocabulary import IntArray
 from services.matching.rounds.answer import Answer
 from services.matching.rounds.quality import line_ticks, measure
+from services.matching.rounds.shares import demand_shares
 from spareline.matching.v1.policy_pb2 import FairnessAccount
 from spareline.matching.v1.proposal_pb2 import Proposal
 from spareline.matching.v1.round_pb2 import BookSize, Outcome
@@ -70,11 +71,5 @@ def outcome_of(
 
 def _fill(problem: Problem, filled: IntArray) -> int:
     """Mean over demands of the mean over their lines of ticks got per tick wanted."""
-    lines = problem.tables.lines
     demands = len(problem.tables.demands.messages)
-    if not demands:
-        return 0
-    share = np.zeros(demands, dtype=np.int64)
-    np.add.at(share, lines.demand, filled * 1_000_000 // lines.quantity)
-    share //= np.bincount(lines.demand, minlength=demands)
-    return int(share.sum()) // (1000 * demands)
+    return int(demand_shares(problem, filled).sum()) // (1000 * demands) if demands else 0

@@ -55,7 +55,8 @@ class RoundResult:
 
     ``drafts`` are unredacted, in state HOLDING, without lease and times. ``reopened`` names the
     proposals whose quantities were given back to the problem: each is to be superseded, and
-    released before the drafts are held.
+    released before the drafts are held. ``flows`` (a RoundFlows) and ``shares`` (`shares.Shares`)
+    are what operators look into it by.
     """
 
     outcome: Outcome
@@ -68,6 +69,8 @@ class RoundResult:
     explanations: list[Explanation]
     fairness: FairnessUpdate
     reopened: tuple[str, ...]
+    flows: bytes
+    shares: bytes
 
 
 class RoundRunner:
@@ -121,6 +124,8 @@ class RoundRunner:
             explanations=[Explanation.FromString(each) for each in explained],
             fairness=FairnessUpdate(_by_name(concluded.accounts), concluded.newly_counted),
             reopened=prepared.reopened,
+            flows=concluded.flows,
+            shares=concluded.shares,
         )
 
     async def verify(

@@ -19,7 +19,9 @@ from services.matching.domain.problem import Problem
 from services.matching.engine import Market
 from services.matching.rounds import verify
 from services.matching.rounds.answer import Answer
+from services.matching.rounds.flows import flows_of
 from services.matching.rounds.outcome import book_size, outcome_of
+from services.matching.rounds.shares import shares_of
 from services.matching.rounds.snapshot import RoundInputs
 
 # Explaining may take this part of the time that solving may take, within these bounds in seconds.
@@ -48,6 +50,8 @@ class Concluded:
     drafts: tuple[bytes, ...]
     accounts: tuple[bytes, ...]
     newly_counted: frozenset[str]
+    flows: bytes
+    shares: bytes
 
 
 def start() -> None:
@@ -89,12 +93,17 @@ def conclude(inputs: bytes, answer: bytes) -> Concluded:
     made = drafts(problem, found.quantity, given.round_name, given.policy)
     messages = problem.tables.demands.messages
     update = fairness.updated(given.fairness, messages, made, given.counted)
+    outcome = outcome_of(problem, found, made, update.accounts)
+    ledger = {**given.fairness, **update.accounts}
+    outcome.ledger_gini_permille = fairness.ledger_gini_permille(ledger.values())
     return Concluded(
-        outcome_of(problem, found, made, update.accounts).SerializeToString(),
+        outcome.SerializeToString(),
         book_size(problem, found.components).SerializeToString(),
         tuple(each.SerializeToString() for each in made),
         tuple(each.SerializeToString() for each in update.accounts.values()),
         update.newly_counted,
+        flows_of(given.round_name, made).SerializeToString(),
+        shares_of(problem, found.quantity).to_bytes(),
     )
 
 

@@ -1,8 +1,9 @@
 """What rounds remember of each other: pairs turned down, demands at the head, how each fared."""
 
 import gzip
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pymongo import ReplaceOne
@@ -65,12 +66,14 @@ class Heads:
 @dataclass(frozen=True)
 class Standings:
     """All fairness accounts by organization, the round that left them so (the ``number``-th that
-    did), and which broken proposals that round took off them."""
+    did), which broken proposals that round took off them, and ``waits``: for how many rounds in a
+    row each demand that won nothing has won nothing."""
 
     accounts: Mapping[str, policy_pb2.FairnessAccount]
     round: str = ""
     number: int = 0
     broken: tuple[str, ...] = ()
+    waits: Mapping[str, int] = field(default_factory=dict)
 
 
 class Fairness:
@@ -104,6 +107,7 @@ class Fairness:
             first["round"],
             first["number"],
             tuple(first["broken"]),
+            json.loads(gzip.decompress(bytes(first["waits"]))) if "waits" in first else {},
         )
 
     async def put(self, standings: Standings) -> None:
@@ -115,6 +119,7 @@ class Fairness:
         message = pb.ListFairnessAccountsResponse(accounts=standings.accounts.values())
         data = gzip.compress(message.SerializeToString(), compresslevel=1)
         pieces = [data[i : i + _PIECE_BYTES] for i in range(0, len(data), _PIECE_BYTES)]
+        waits = json.dumps(dict(standings.waits), separators=(",", ":"), sort_keys=True)
         documents = [
             {
                 "_id": f"{order}|{index}",
@@ -128,6 +133,7 @@ class Fairness:
             }
             for index, piece in enumerate(pieces)
         ]
+        documents[0]["waits"] = gzip.compress(waits.encode(), compresslevel=1)
         await insert_missing(self._collection, documents)
         await self._collection.delete_many({"order": {"$lt": order}})
 

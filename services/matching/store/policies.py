@@ -31,6 +31,33 @@ class StoredPolicy:
         return etag(self.document)
 
 
+@dataclass(frozen=True)
+class Adoption:
+    """A version that became the one that rounds use, by whom (empty: the platform) and when."""
+
+    policy: str
+    version: int
+    by: str
+    time_ms: int
+
+    @property
+    def key(self) -> str:
+        """What it is kept under in the pointer's document: a key of a document has no dots."""
+        return f"{self.policy}@{self.version}"
+
+
+def active_of(pointer: Document | None) -> str:
+    """Return the name of the active policy, empty before the first start has made one."""
+    return "" if pointer is None else str(pointer["policy"])
+
+
+def adoption_of(pointer: Document | None, policy: str, version: int) -> Adoption | None:
+    """Return when a version was last made the active one by itself, if it was."""
+    kept = {} if pointer is None else pointer.get("adoptions", {})
+    found = kept.get(Adoption(policy, version, "", 0).key)
+    return None if found is None else Adoption(policy, version, found["by"], found["time_ms"])
+
+
 class Policies:
     """The collections of policies and of the pointer to the active one."""
 
@@ -83,26 +110,28 @@ class Policies:
 
     async def active(self) -> str:
         """Return the name of the active policy, empty before the first start has made one."""
-        found = await self.pointer()
-        return "" if found is None else str(found["policy"])
+        return active_of(await self.pointer())
 
     async def activate(
         self,
         before: Document | None,
-        name: str,
+        adoption: Adoption,
         events: Sequence[Message] = (),
         answer: Answer | None = None,
     ) -> bool:
         """Make a policy the active one; False when somebody else was faster."""
+        adoptions = {} if before is None else dict(before.get("adoptions", {}))
+        adoptions[adoption.key] = {"by": adoption.by, "time_ms": adoption.time_ms}
+        fields = {"policy": adoption.policy, "adoptions": adoptions}
         if before is None:
             try:
-                document = {"_id": _ACTIVE, "policy": name}
+                document = {"_id": _ACTIVE, **fields}
                 await self._pointers.insert(document, [Event.of(e) for e in events], answer)
             except DuplicateKey:
                 return False
             return True
         return await self._pointers.compare_and_set(
-            _ACTIVE, before["revision"], {"policy": name}, [Event.of(e) for e in events], [answer]
+            _ACTIVE, before["revision"], fields, [Event.of(e) for e in events], [answer]
         )
 
 

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from services.chassis import faults, logs
 from services.chassis.errors import Aborted, DomainError
 from services.matching.domain import periods
 from services.matching.domain.book import Book
+from services.matching.domain.book_snapshot import SnapshotError
 from services.matching.domain.proposals import stamp
 from services.matching.rounds.runner import RoundResult, RoundRunner
 from services.matching.rounds.snapshot import RoundInputs
@@ -33,11 +35,13 @@ from services.matching.usecases.round_end import INPUTS, RoundEnd, ended
 from services.matching.usecases.round_writer import Cancelled, RoundWriter
 from services.matching.usecases.settlement import utc_now
 from spareline.events.v1 import events_pb2
-from spareline.matching.v1 import round_pb2
+from spareline.matching.v1 import policy_pb2, round_pb2
 
 Round = round_pb2.Round
 
 ANSWER = "answer"
+FLOWS = "flows"
+SHARES = "shares"
 _TICK_SECONDS = 0.4
 _PUT_OFF_SECONDS = 2.0
 
@@ -184,7 +188,11 @@ class Clearing:
             await asyncio.sleep(_TICK_SECONDS)
 
     async def _clear(self, writer: RoundWriter, pulse: "asyncio.Future[None]") -> None:
-        inputs = await self._prepare(writer)
+        try:
+            inputs = await self._prepare(writer)
+        except SnapshotError:
+            await self._fail(writer, "The market of the earlier round cannot be read any more")
+            return
         data = await asyncio.to_thread(inputs.to_bytes)
         await self._artifacts.put(writer.round.name, INPUTS, data)
         solving = asyncio.ensure_future(self._solve(writer, inputs, data))
@@ -207,12 +215,15 @@ class Clearing:
         await self._deliver(writer, inputs, result)
 
     async def _prepare(self, writer: RoundWriter) -> RoundInputs:
+        """Raises SnapshotError when an earlier round's market is to be taken and is not there."""
         asked = writer.stored.limits
-        policy = await self._policies.get(writer.round.policy, writer.round.policy_version)
+        policy = await self._policy(writer.round)
+        earlier = await self._earlier(writer.round)
         as_of = asked.get("as_of_ms", 0)
         moment = datetime.fromtimestamp(as_of / 1000, UTC) if as_of else self._now()
-        first = periods.of_time(moment)
+        first = periods.of_time(moment) if earlier is None else earlier.now_period
         seconds = asked.get("time_limit_ms", 0) / 1000
+        seconds = seconds or policy.time_limit.ToTimedelta().total_seconds()
 
         def start(round_: round_pb2.Round) -> None:
             round_.state = Round.STATE_RUNNING
@@ -221,6 +232,14 @@ class Clearing:
             round_.progress.phase = "book"
 
         await writer.write(start, event=self._started, unless_cancelled=True)
+        if earlier is not None:
+            return replace(
+                earlier,
+                round_name=writer.round.name,
+                policy=policy,
+                seed=writer.round.seed,
+                time_limit_seconds=seconds,
+            )
         snapshot = self._book().snapshot()
         claimed = [
             demand.name
@@ -233,13 +252,27 @@ class Clearing:
             policy=policy,
             now_period=first,
             seed=writer.round.seed,
-            time_limit_seconds=seconds or policy.time_limit.ToTimedelta().total_seconds(),
+            time_limit_seconds=seconds,
             fairness=dict((await self._memory.fairness.latest()).accounts),
             declined=frozenset(await self._memory.declined.all()),
             heads=frozenset(await self._memory.heads.all()),
             pins=tuple(await self._proposals.alive_of(claimed)),
             counted=await self._memory.counted.among([d.name for d in snapshot.demands]),
         )
+
+    async def _policy(self, round_: round_pb2.Round) -> policy_pb2.Policy:
+        if round_.HasField("trial_policy"):
+            return round_.trial_policy
+        return await self._policies.get(round_.policy, round_.policy_version)
+
+    async def _earlier(self, round_: round_pb2.Round) -> RoundInputs | None:
+        """What the round was given whose market this one takes."""
+        if not round_.inputs_of:
+            return None
+        data = await self._artifacts.get(round_.inputs_of, INPUTS)
+        if data is None:  # it was there when the round was asked for
+            raise SnapshotError(f"the inputs of {round_.inputs_of} are gone")
+        return await asyncio.to_thread(RoundInputs.from_bytes, data)
 
     async def _solve(self, writer: RoundWriter, inputs: RoundInputs, data: bytes) -> RoundResult:
         shown = 0.0
@@ -256,6 +289,8 @@ class Clearing:
     async def _deliver(self, writer: RoundWriter, inputs: RoundInputs, result: RoundResult) -> None:
         name, order = writer.round.name, writer.stored.document["order"]
         await self._artifacts.put(name, ANSWER, result.answer)
+        await self._artifacts.put(name, FLOWS, result.flows)
+        await self._artifacts.put(name, SHARES, result.shares)
         what_if = writer.round.what_if
         for part, some in by_part(result.explanations).items():
             await self._explanations.put(some, order, what_if=what_if, part=part)

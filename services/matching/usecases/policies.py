@@ -7,12 +7,18 @@ from datetime import datetime
 from google.protobuf.message import Message
 
 from services.chassis import paging
-from services.chassis.aggregates import Answer, request_digest, stored_answer
+from services.chassis.aggregates import Answer, Document, request_digest, stored_answer
 from services.chassis.errors import Aborted, AlreadyExists, NotFound
 from services.chassis.mongo import DuplicateKey
 from services.matching.domain import policies as rules
 from services.matching.domain.proposals import stamp
-from services.matching.store.policies import Policies, StoredPolicy
+from services.matching.store.policies import (
+    Adoption,
+    Policies,
+    StoredPolicy,
+    active_of,
+    adoption_of,
+)
 from services.matching.usecases.settlement import utc_now
 from spareline.errors.v1 import reason_pb2
 from spareline.events.v1 import events_pb2
@@ -47,20 +53,20 @@ class PolicyBook:
             policy = rules.version_of(rules.standard(), 1, self._now())
             with suppress(DuplicateKey):  # another copy may just have made it
                 await self._store.create(policy, [self._event(policy)])
-        await self._store.activate(None, rules.STANDARD)
+        await self._store.activate(None, Adoption(rules.STANDARD, 1, "", self._now_ms()))
 
     async def get(self, name: str = "", version: int = 0) -> policy_pb2.Policy:
         """Return a policy: the active one for no name, the current version for 0.
 
         Raises NotFound.
         """
-        active = await self._store.active()
-        stored = await self._require(name or active)
+        pointer = await self._store.pointer()
+        stored = await self._require(name or active_of(pointer))
         if not version:
-            return _shown(stored, stored.current, active)
+            return _shown(stored, stored.current, pointer)
         for found in stored.versions:
             if found.version == version:
-                return _shown(stored, found, active)
+                return _shown(stored, found, pointer)
         raise NotFound(reason_pb2.REASON_NOT_FOUND, "The policy has no such version")
 
     async def list(self, request: pb.ListPoliciesRequest) -> pb.ListPoliciesResponse:
@@ -68,28 +74,28 @@ class PolicyBook:
         bound = paging.bound_to(request)
         token = paging.decode(request.page_token, bound)
         size = request.page_size or _DEFAULT_PAGE
-        active = await self._store.active()
+        pointer = await self._store.pointer()
         answer = pb.ListPoliciesResponse()
         if request.versions_of:
             stored = await self._require(request.versions_of)
             after = int(token.get("after", 0))
             rest = [each for each in stored.versions if each.version > after]
-            answer.policies.extend(_shown(stored, each, active) for each in rest[:size])
+            answer.policies.extend(_shown(stored, each, pointer) for each in rest[:size])
             if len(rest) > size:
                 fields = {"after": rest[size - 1].version}
                 answer.next_page_token = paging.encode(fields, bound)
             return answer
         found = await self._store.page(str(token.get("after", "")), size + 1)
-        answer.policies.extend(_shown(each, each.current, active) for each in found[:size])
+        answer.policies.extend(_shown(each, each.current, pointer) for each in found[:size])
         if len(found) > size:
             last = found[size - 1].current.name
             answer.next_page_token = paging.encode({"after": last}, bound)
         return answer
 
-    async def create(self, request: pb.CreatePolicyRequest) -> policy_pb2.Policy:
+    async def create(self, request: pb.CreatePolicyRequest, by: str = "") -> policy_pb2.Policy:
         """Make a policy. Raises AlreadyExists, InvalidArgument (POLICY_INVALID)."""
         rules.require_sound(request.policy)
-        policy = rules.version_of(request.policy, 1, self._now())
+        policy = rules.version_of(request.policy, 1, self._now(), by)
         policy.name = f"policies/{request.policy_id}"
         digest = request_digest(request)
         answer = Answer(request.request_id, digest, _answered(policy, 1).SerializeToString())
@@ -105,7 +111,7 @@ class PolicyBook:
             ) from None
         return _answered(policy, 1)
 
-    async def update(self, request: pb.UpdatePolicyRequest) -> policy_pb2.Policy:
+    async def update(self, request: pb.UpdatePolicyRequest, by: str = "") -> policy_pb2.Policy:
         """Make a new version. Raises NotFound, Aborted (ETAG_MISMATCH), POLICY_INVALID."""
         digest = request_digest(request)
         for _ in range(_ATTEMPTS):
@@ -119,17 +125,21 @@ class PolicyBook:
                 )
             rules.require_sound(request.policy)
             version = stored.current.version + 1
-            policy = rules.version_of(request.policy, version, self._now())
+            policy = rules.version_of(request.policy, version, self._now(), by)
+            active = await self._store.active() == policy.name
+            if active:  # rounds use it from this write on
+                policy.adopt_time.CopyFrom(policy.create_time)
+                policy.adopter = by
             shown = _answered(policy, stored.revision + 1)
-            shown.active = await self._store.active() == policy.name
+            shown.active = active
             answer = Answer(request.request_id, digest, shown.SerializeToString())
             if await self._store.add_version(stored, policy, [self._event(policy)], answer):
                 self._changed()
                 return shown
         raise Aborted(reason_pb2.REASON_CONFLICT, "Others were faster each time; try again")
 
-    async def activate(self, request: pb.ActivatePolicyRequest) -> policy_pb2.Policy:
-        """Make a policy the active one. Raises NotFound."""
+    async def activate(self, request: pb.ActivatePolicyRequest, by: str = "") -> policy_pb2.Policy:
+        """Make a policy the active one. Raises NotFound, Aborted (ETAG_MISMATCH)."""
         digest = request_digest(request)
         for _ in range(_ATTEMPTS):
             pointer = await self._store.pointer()
@@ -137,12 +147,23 @@ class PolicyBook:
             if replayed is not None:
                 return Policy.FromString(replayed)
             stored = await self._require(request.name)
-            shown = _shown(stored, stored.current, request.name)
+            if request.etag and request.etag != stored.etag:
+                raise Aborted(
+                    reason_pb2.REASON_ETAG_MISMATCH, "The policy was changed meanwhile; read it"
+                )
+            version = stored.current.version
+            adoption = Adoption(request.name, version, by, self._now_ms())
+            shown = _answered(stored.current, stored.revision)
+            shown.active = True
+            _adopted(shown, adoption)
             answer = Answer(request.request_id, digest, shown.SerializeToString())
-            if await self._store.activate(pointer, request.name, [self._event(shown)], answer):
+            if await self._store.activate(pointer, adoption, [self._event(shown)], answer):
                 self._changed()
                 return shown
         raise Aborted(reason_pb2.REASON_CONFLICT, "Others were faster each time; try again")
+
+    def _now_ms(self) -> int:
+        return int(self._now().timestamp() * 1000)
 
     def _event(self, policy: policy_pb2.Policy) -> Message:
         return events_pb2.PolicyVersioned(policy=policy, time=stamp(self._now()))
@@ -154,10 +175,21 @@ class PolicyBook:
         return stored
 
 
-def _shown(stored: StoredPolicy, version: policy_pb2.Policy, active: str) -> policy_pb2.Policy:
+def _shown(
+    stored: StoredPolicy, version: policy_pb2.Policy, pointer: Document | None
+) -> policy_pb2.Policy:
     shown = _answered(version, stored.revision)
-    shown.active = version.name == active and version.version == stored.current.version
+    current = version.version == stored.current.version
+    shown.active = current and version.name == active_of(pointer)
+    adoption = adoption_of(pointer, version.name, version.version)
+    if adoption is not None:
+        _adopted(shown, adoption)
     return shown
+
+
+def _adopted(shown: policy_pb2.Policy, adoption: Adoption) -> None:
+    shown.adopt_time.FromMilliseconds(adoption.time_ms)
+    shown.adopter = adoption.by
 
 
 def _answered(policy: policy_pb2.Policy, revision: int) -> policy_pb2.Policy:

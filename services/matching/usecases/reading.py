@@ -121,6 +121,9 @@ class ReadingRoom:
         size = request.page_size or _DEFAULT_PAGE
         found = await self._fairness.page(after, size + 1)
         answer = pb.ListFairnessAccountsResponse(accounts=[each for _, each in found[:size]])
+        for account in answer.accounts:
+            known = self._keeper.book.organization(account.organization)
+            account.display_name = "" if known is None else known.display_name
         if len(found) > size:
             answer.next_page_token = paging.encode({"after": found[size - 1][0]}, bound)
         return answer

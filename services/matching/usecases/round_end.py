@@ -58,14 +58,16 @@ class RoundEnd:
         await self._explain_failures(failed, writer)
         if inputs is None:
             inputs = await self._stored_inputs(name)
+        waits: Mapping[str, int] = {}
         if inputs is not None:
-            await self._note_fairness(name, inputs, made)
+            waits = await self._note_fairness(name, inputs, made)
             await self._use_up_heads(inputs.heads)
 
         def complete(round_: round_pb2.Round) -> None:
             round_.state = Round.STATE_COMPLETED
             round_.outcome.proposals = len(made) - len(failed)
             round_.outcome.proposals_failed = len(failed)
+            round_.outcome.waiting_demands[:] = fairness.by_wait(waits.values())
             round_.progress.phase = "done"
             round_.end_time.CopyFrom(stamp(self._now()))
 
@@ -100,11 +102,15 @@ class RoundEnd:
         order = writer.stored.document["order"]
         await self._explanations.put(explained, order, what_if=round_.what_if, part=HELD)
 
-    async def _note_fairness(self, name: str, inputs: RoundInputs, made: Iterable[Stored]) -> None:
+    async def _note_fairness(
+        self, name: str, inputs: RoundInputs, made: Iterable[Stored]
+    ) -> Mapping[str, int]:
+        """Note how all fared; return how long each demand has waited that still does."""
         before = await self._memory.fairness.latest()
         won = [p.proposal for p in made if p.proposal.state != Proposal.STATE_FAILED]
         # A round in which nobody won anything passed nobody over, so nobody has waited for it.
         present = inputs.book.demands if won else ()
+        waits = before.waits
         if before.round == name:  # a crash came after this, before what follows from it
             taken_off = before.broken
             newly_counted = {demand.name for demand in present}
@@ -116,9 +122,15 @@ class RoundEnd:
             taken_off = tuple(each.proposal for each in broken)
             newly_counted = set(update.newly_counted)
             accounts |= update.accounts
-            await self._memory.fairness.put(Standings(accounts, name, before.number + 1, taken_off))
+            if won:
+                served = {each.demand for each in (*won, *inputs.pins)}
+                waits = fairness.waits(waits, (demand.name for demand in present), served)
+            await self._memory.fairness.put(
+                Standings(accounts, name, before.number + 1, taken_off, waits)
+            )
         await self._memory.counted.add(newly_counted)
         await self._memory.broken.remove(taken_off)
+        return waits
 
     async def _use_up_heads(self, heads: Iterable[str]) -> None:
         entries = await self._memory.heads.all()

@@ -22,6 +22,7 @@ from services.matching.rounds.runner import RoundRunner
 from services.matching.store.artifacts import Artifacts
 from services.matching.store.round_lock import now_ms
 from services.matching.store.rounds import UNDER_WAY, Rounds, StoredRound
+from services.matching.usecases import trial
 from services.matching.usecases.clearing import ANSWER, Clearing
 from services.matching.usecases.policies import PolicyBook
 from services.matching.usecases.round_end import INPUTS
@@ -66,7 +67,8 @@ class RoundDesk:
     async def run(self, request: pb.RunRoundRequest) -> round_pb2.Round:
         """Ask for a round; it runs when those before it have ended.
 
-        Raises NotFound (policy), FailedPrecondition (ROUND_RUNNING) when too many wait already.
+        Raises NotFound (policy, inputs_of), InvalidArgument (what goes with what-if rounds only),
+        FailedPrecondition (ROUND_RUNNING) when too many wait already.
         """
         if request.seed >= _SEEDS:
             wrong = Violation("seed", "The seed is too large", f"Use one below {_SEEDS}")
@@ -88,9 +90,17 @@ class RoundDesk:
             limits["time_limit_ms"] = request.time_limit.ToMilliseconds()
         if request.HasField("as_of"):
             limits["as_of_ms"] = request.as_of.ToMilliseconds()
-        policy = await self._policies.get(request.policy, request.policy_version)
+        trial.require_sound(request)
+        named = request.trial_policy.name or request.policy
+        policy = await self._policies.get(named, request.policy_version)
         round_ = self._new(identity, policy.name, policy.version, Round.TRIGGER_REQUEST)
         round_.what_if = request.what_if
+        if request.HasField("trial_policy"):
+            round_.trial_policy.CopyFrom(trial.tried(request.trial_policy))
+            round_.policy_version = 0
+        if request.inputs_of:
+            await self._require_completed(request.inputs_of)
+            round_.inputs_of = request.inputs_of
         round_.seed = request.seed or round_.seed
         answer = Answer(request.request_id, digest, round_.SerializeToString())
         return await self._create(round_, limits, answer)
@@ -188,6 +198,17 @@ class RoundDesk:
                 reason_pb2.REASON_ROUND_STATE, "Only a completed round can be verified"
             )
         return await self._runner.verify(stored.round, inputs, answer, replay=request.replay)
+
+    async def _require_completed(self, name: str) -> None:
+        """Raise NotFound or FailedPrecondition (ROUND_STATE) unless the round's market is kept."""
+        names.parse(_PATTERN, name, field="inputs_of")
+        stored = await self._store.get(name)
+        if stored is None:
+            raise _no_round()
+        if stored.round.state != Round.STATE_COMPLETED:
+            raise FailedPrecondition(
+                reason_pb2.REASON_ROUND_STATE, "The market of a completed round only can be taken"
+            )
 
     async def _require(self, name: str, principal: Principal) -> StoredRound:
         names.parse(_PATTERN, name)

@@ -58,6 +58,8 @@ class WebhookEvents:
         except (KeyError, DecodeError) as error:
             raise Poison(f"no event of ours: {event.subject}") from error
         resource: Message = getattr(message, noun)
+        if getattr(resource, "what_if", False):
+            return  # only operators may know of it
         concerned = _concerned(noun, resource)
         acting = await self._acting(concerned or set())
         webhooks = await (

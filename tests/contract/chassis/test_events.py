@@ -10,7 +10,8 @@ import nats
 import pytest
 from nats import errors as nats_errors
 
-from services.chassis import delivery, events
+from services.chassis import dead_letters as dead_box
+from services.chassis import events
 from services.chassis.errors import InvalidArgument, Unavailable
 from spareline.errors.v1 import reason_pb2
 from tests import servers
@@ -94,6 +95,53 @@ async def test_only_the_subjects_asked_for(bus: events.Bus) -> None:
     assert [d.payload for d in got] == [b"yes"]
 
 
+async def test_a_dead_letter_is_replayed_to_its_consumer_alone(bus: events.Bus) -> None:
+    broken, mended, others = True, list[events.Delivery](), list[events.Delivery]()
+
+    async def handle(delivered: events.Delivery) -> None:
+        if broken:
+            raise events.Poison("not understood yet")
+        mended.append(delivered)
+
+    box = bus.dead_letters()
+    async with (
+        running(bus.consume("test-mended", ["market.thing.>"], handle)),
+        running(bus.consume("test-other", ["market.>"], recorder(others))),
+    ):
+        await bus.publisher.publish(SUBJECT, b"first", "id-1")
+        await bus.publisher.publish(SUBJECT, b"second", "id-2")
+        async with asyncio.timeout(20):
+            while await box.count() < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        [first, second] = await box.page(0, 10)
+        assert (first.consumer, first.subject, first.event_id) == ("test-mended", SUBJECT, "id-1")
+        assert (first.payload, first.replayable) == (b"first", True)
+        assert "not understood yet" in first.reason
+        assert await box.page(first.sequence, 10, "test-mended") == [second]
+        assert await box.page(0, 10, "test-other") == []
+        # It fails again: that is a new letter, of the same event.
+        await box.replay(first)
+        async with asyncio.timeout(20):
+            while len(found := await box.page(second.sequence, 10)) < 1:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert await box.get(first.sequence) is None
+        assert (found[0].subject, found[0].event_id, found[0].payload) == (
+            SUBJECT,
+            "id-1",
+            b"first",
+        )
+        broken = False
+        await box.replay(found[0])
+        await until(lambda: len(mended) == 1)
+        await box.drop(second.sequence)
+        await box.drop(second.sequence)
+        assert await box.count() == 0
+        assert (mended[0].subject, mended[0].id, mended[0].payload) == (SUBJECT, "id-1", b"first")
+        await until(lambda: len(others) == 2)
+        await asyncio.sleep(0.2)
+        assert [each.id for each in others] == ["id-1", "id-2"]
+
+
 async def test_a_failing_event_is_retried_with_growing_delay(bus: events.Bus) -> None:
     at: list[float] = []
 
@@ -134,9 +182,9 @@ async def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(
         [dead] = await dead_letters(nats_url, 1)
         await until(lambda: len(got) == 2)
     assert (dead.subject, dead.data) == ("dead.test-poison", b"bad")
-    assert dead.headers[delivery.HEADER_SUBJECT] == SUBJECT
-    assert dead.headers[delivery.HEADER_SEQUENCE] == "2"
-    assert "unreadable" in dead.headers[delivery.HEADER_REASON]
+    assert dead.headers[dead_box.HEADER_SUBJECT] == SUBJECT
+    assert dead.headers[dead_box.HEADER_SEQUENCE] == "2"
+    assert "unreadable" in dead.headers[dead_box.HEADER_REASON]
 
 
 async def test_an_event_that_always_fails_is_dead_after_max_deliver(

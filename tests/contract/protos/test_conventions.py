@@ -18,6 +18,7 @@ from spareline.events.v1 import events_pb2
 from spareline.matching.v1 import matching_service_pb2
 from spareline.options.v1 import options_pb2
 from spareline.registry.v1 import (
+    dead_letter_service_pb2,
     draft_service_pb2,
     identity_service_pb2,
     import_service_pb2,
@@ -31,6 +32,7 @@ from spareline.registry.v1 import (
 ROOT = Path(__file__).resolve().parents[3]
 SERVICE_FILES = (
     mail_service_pb2,
+    dead_letter_service_pb2,
     draft_service_pb2,
     identity_service_pb2,
     import_service_pb2,

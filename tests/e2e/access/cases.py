@@ -7,7 +7,7 @@ without a case fails the test, so whoever adds one says here who may call it.
 
 from tests.e2e.access.matching_cases import PROPOSALS, ROUNDS
 from tests.e2e.access.registry_cases import DRAFTS, IDENTITY, IMPORTS, ORGANIZATIONS, POSTINGS
-from tests.e2e.access.webhook_cases import MAIL, WEBHOOKS
+from tests.e2e.access.webhook_cases import DEAD_LETTERS, MAIL, WEBHOOKS
 
 CASES = (
     *IDENTITY,
@@ -17,6 +17,7 @@ CASES = (
     *POSTINGS,
     *WEBHOOKS,
     *MAIL,
+    *DEAD_LETTERS,
     *ROUNDS,
     *PROPOSALS,
 )

@@ -35,6 +35,11 @@ ROUNDS = (
     ),
     Case("CancelRound", lambda s: pb.CancelRoundRequest(name=s.round), "ROUND_STATE"),
     Case("VerifyRound", lambda s: pb.VerifyRoundRequest(name=s.round)),
+    Case("GetRoundFlows", lambda s: pb.GetRoundFlowsRequest(name=s.round)),
+    Case(
+        "GetRoundComparison",
+        lambda s: pb.GetRoundComparisonRequest(name=s.what_if, base=s.round),
+    ),
     Case("GetExplanation", same(pb.GetExplanationRequest(subject=f"{A}/demands/private-need"))),
     Case(
         "ListExplanations",
@@ -53,6 +58,7 @@ ROUNDS = (
     Case("UpdatePolicy", same(pb.UpdatePolicyRequest()), "FIELD_INVALID"),
     Case("ActivatePolicy", same(pb.ActivatePolicyRequest(name="policies/none")), "NOT_FOUND"),
     Case("ListFairnessAccounts", same(pb.ListFairnessAccountsRequest())),
+    Case("ListWaitingDemands", same(pb.ListWaitingDemandsRequest())),
     Case("GetBook", same(pb.GetBookRequest())),
     Case("ListOperations", same(ops.ListOperationsRequest())),
     Case("GetOperation", lambda s: ops.GetOperationRequest(name=_operation(s.round))),

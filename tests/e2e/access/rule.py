@@ -12,6 +12,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from spareline.matching.v1 import matching_service_pb2
 from spareline.options.v1 import options_pb2
 from spareline.registry.v1 import (
+    dead_letter_service_pb2,
     draft_service_pb2,
     identity_service_pb2,
     import_service_pb2,
@@ -23,6 +24,7 @@ from spareline.registry.v1 import (
 )
 
 _FILES = (
+    dead_letter_service_pb2,
     mail_service_pb2,
     identity_service_pb2,
     registry_service_pb2,

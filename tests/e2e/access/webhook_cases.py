@@ -1,8 +1,9 @@
-"""The cases of webhooks and mail: their owners' alone, as a delegation does not reach so far."""
+"""The cases of webhooks and mail, their owners' alone, and of dead letters, the operators'."""
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from spareline.market.v1 import mail_pb2, webhook_pb2
+from spareline.registry.v1 import dead_letter_service_pb2 as dead
 from spareline.registry.v1 import mail_service_pb2 as mail
 from spareline.registry.v1 import webhook_service_pb2 as api
 from tests.e2e.access.case import Case, same
@@ -42,4 +43,12 @@ WEBHOOKS = (
         same(api.ReplayWebhookDeliveryRequest(name=f"{_NONE}/deliveries/none")),
         "NOT_FOUND",
     ),
+)
+
+_LETTER = "deadLetters/7"
+DEAD_LETTERS = (
+    Case("ListDeadLetters", same(dead.ListDeadLettersRequest())),
+    Case("GetDeadLetter", same(dead.GetDeadLetterRequest(name=_LETTER)), "NOT_FOUND"),
+    Case("ReplayDeadLetter", same(dead.ReplayDeadLetterRequest(name=_LETTER)), "NOT_FOUND"),
+    Case("DeleteDeadLetter", same(dead.DeleteDeadLetterRequest(name=_LETTER))),
 )

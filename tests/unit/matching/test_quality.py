@@ -13,7 +13,9 @@ from services.matching.domain.assignment import drafts
 from services.matching.domain.problem import Problem, build
 from services.matching.engine import Options, solve
 from services.matching.rounds.answer import Answer
+from services.matching.rounds.flows import flows_of
 from services.matching.rounds.outcome import outcome_of
+from services.matching.rounds.shares import Shares, shares_of, shift
 from spareline.matching.v1.policy_pb2 import FairnessAccount, Policy
 from spareline.matching.v1.proposal_pb2 import Delivery, Leg, Party, Proposal
 from spareline.matching.v1.round_pb2 import Outcome
@@ -131,3 +133,53 @@ def test_the_index_lies_between_evenly_to_all_and_all_to_one(values: list[int]) 
         assert fairness.hhi([7] * len(held)) == 10_000 // len(held)
     else:
         assert found == 0
+
+
+def test_waits_are_counted_in_rounds_in_a_row() -> None:
+    once = fairness.waits({}, ["a/x", "b/y", "c/z"], {"b/y"})
+    twice = fairness.waits(once, ["a/x", "b/y"], {"a/x"})
+    assert once == {"a/x": 1, "c/z": 1}
+    assert twice == {"b/y": 1}  # c/z is not there any more
+    assert fairness.waits({"a/x": 7}, ["a/x"], ()) == {"a/x": 8}
+    assert fairness.by_wait([1, 2, 3, 4, 7, 8, 90]) == [1, 2, 2, 2]
+
+
+def test_the_ledger_is_even_when_all_won_the_same_part() -> None:
+    even = [
+        FairnessAccount(value_asked=10, value_won=5),
+        FairnessAccount(value_asked=4, value_won=2),
+    ]
+    assert fairness.ledger_gini_permille([*even, FairnessAccount()]) == 0
+    assert fairness.ledger_gini_permille([*even, FairnessAccount(value_asked=9)]) == 333
+
+
+def test_what_one_round_gives_more_and_less_than_another() -> None:
+    made = shift({"a": 0, "b": 5, "c": 5, "d": 5, "gone": 1}, {"a": 1, "b": 0, "c": 7, "d": 5})
+    assert (made.gained, made.lost, made.unchanged) == (2, 1, 1)
+    assert (made.newly, made.no_longer) == (1, 1)
+
+
+def test_shares_and_flows_follow_the_assignment() -> None:
+    offers = [books.offer("x/m", capacity={1: 40}), books.offer("y/m", price=120, capacity={1: 40})]
+    demands = [
+        books.demand("a/n", books.line("one", quantity=40, limit=200)),
+        books.demand("b/n", books.line("one", quantity=40, limit=300)),
+        books.demand("c/n", books.line("one", quantity=40, limit=150)),
+    ]
+    places = [books.organization("a", "CN-GD"), books.organization("y", "CN-ZJ")]
+    policy = books.policy()
+    problem = build(books.book(offers, demands, places), policy, now_period=books.NOW)
+    result = solve(problem.market, Options())
+    made = Shares.from_bytes(shares_of(problem, result.quantity).to_bytes())
+    prefix = "organizations/"
+    assert {name.split("/")[1]: value for name, value in made.demands.items()} == {
+        "a": 1_000_000,
+        "b": 1_000_000,
+        "c": 0,
+    }
+    assert made.buyers == {prefix + "a": 8000, prefix + "b": 12000, prefix + "c": 0}
+    assert sum(made.sellers.values()) == 20_000
+    flows = flows_of("rounds/r1", drafts(problem, result.quantity, "rounds/r1", policy))
+    assert sum(flow.price for flow in flows.flows) == 40 * 100 + 40 * 120
+    assert {flow.offer_region for flow in flows.flows} == {"CN-ZJ", flows.flows[1].offer_region}
+    assert flows.flows[0].price >= flows.flows[-1].price
