@@ -13,8 +13,10 @@ from spareline.errors.v1 import reason_pb2
 from spareline.options.v1 import options_pb2
 
 Kind = Literal["anonymous", "member", "apiKey", "service"]
-Role = Literal["", "owner", "trader", "viewer", "operator", "service"]
-ROLES = frozenset({"owner", "trader", "viewer", "operator", "service"})
+Role = Literal["", "owner", "trader", "viewer", "operator", "service", "calendar"]
+ROLES = frozenset({"owner", "trader", "viewer", "operator", "service", "calendar"})
+# A calendar feed's secret lies in many a program's settings, so it opens only what names it.
+_ONLY_WHERE_NAMED = frozenset({"calendar"})
 
 # Asked as (platform, organization): has the organization delegated to the platform?
 Delegations = Callable[[str, str], Awaitable[bool]]
@@ -129,7 +131,8 @@ def require_role(principal: Principal, rule: Rule) -> None:
         return
     if principal.kind == "anonymous":
         raise Unauthenticated(reason_pb2.REASON_UNAUTHENTICATED, "Sign in, or send a token")
-    if rule.roles and principal.role not in rule.roles:
+    narrow = principal.role in _ONLY_WHERE_NAMED
+    if (rule.roles or narrow) and principal.role not in rule.roles:
         raise PermissionDenied(
             reason_pb2.REASON_ROLE_MISSING,
             f"This needs one of the roles: {', '.join(sorted(rule.roles))}",

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import grpc
 
 if TYPE_CHECKING:
-    from aiohttp.typedefs import Middleware
+    from aiohttp import web
+    from aiohttp.typedefs import Handler, Middleware
 
 _enabled = False
 
@@ -57,13 +58,24 @@ def client_interceptors() -> Sequence[grpc.aio.ClientInterceptor]:
     return list(make())
 
 
-def page_middlewares() -> Sequence[Middleware]:
-    """Return the middlewares that open a span per page asked for."""
+def page_middlewares(secret: str) -> Sequence[Middleware]:
+    """Return the middlewares that open a span per page asked for.
+
+    Spans tell the address, so those that begin with ``secret`` (as they hold one) get none.
+    """
     if not _enabled:
         return []
+    from aiohttp import web
     from opentelemetry.instrumentation.aiohttp_server import middleware
 
-    return [middleware]
+    @web.middleware
+    async def spans(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith(secret):
+            return await handler(request)
+        response: web.StreamResponse = await middleware(request, handler)
+        return response
+
+    return [spans]
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def application(app: App, settings: GatewaySettings, services: Services) -> web.
     web_app = web.Application(
         client_max_size=_LARGEST_FORM,
         middlewares=[
-            *traces.page_middlewares(),
+            *traces.page_middlewares(routes.PRIVATE),
             metrics.measure,
             failures.request_id,
             compression.compress,

@@ -18,7 +18,7 @@ _KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "_": None,
     "gettext": (2,),
     "notify": (2,),
-    "_answer": (4,),
+    "send_answer": (4,),
     "_unless_last_owner": (3,),
     "ngettext": (1, 2),
 }

@@ -14,6 +14,7 @@ from services.chassis.app import App
 from services.chassis.grpc_client import channel
 from services.chassis.grpc_errors import from_rpc_error
 from spareline.matching.v1 import matching_service_pb2_grpc as matching_grpc
+from spareline.registry.v1 import calendar_service_pb2_grpc as calendar_grpc
 from spareline.registry.v1 import dead_letter_service_pb2_grpc as dead_letter_grpc
 from spareline.registry.v1 import draft_service_pb2_grpc as draft_grpc
 from spareline.registry.v1 import identity_service_pb2_grpc as identity_grpc
@@ -34,6 +35,7 @@ class Services:
         self.identity = identity_grpc.IdentityServiceStub(registry)
         self.mail = mail_grpc.MailServiceStub(registry)
         self.webhooks = webhook_grpc.WebhookServiceStub(registry)
+        self.calendars = calendar_grpc.CalendarServiceStub(registry)
         self.drafts = draft_grpc.DraftServiceStub(registry)
         self.market_data = market_data_grpc.MarketDataServiceStub(registry)
         self.dead_letters = dead_letter_grpc.DeadLetterServiceStub(registry)

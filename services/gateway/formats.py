@@ -117,6 +117,12 @@ def signed(permille: int, language: str) -> str:
     return format_decimal(Decimal(permille) / 1000, "+0.0#;-0.0#", locale=locale(language))
 
 
+def moment_and_year(value: Timestamp | datetime, language: str) -> str:
+    """Write a moment in the market's time zone, with its year."""
+    pattern = "y年M月d日 HH:mm" if language == "zh" else "d MMM y, HH:mm"
+    return format_datetime(_when(value), pattern, locale=locale(language))
+
+
 def iso(value: Timestamp | datetime) -> str:
     """Write a moment for the browser."""
     return _when(value).isoformat()

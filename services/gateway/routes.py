@@ -11,8 +11,11 @@ from aiohttp import web
 from services.gateway.api import calls
 from services.gateway.handlers import (
     account,
+    agreements,
     api,
     api_keys,
+    calendar,
+    counters,
     credit,
     delegations,
     demands,
@@ -22,6 +25,7 @@ from services.gateway.handlers import (
     home,
     live,
     mail,
+    many,
     market_view,
     members,
     offers,
@@ -51,6 +55,8 @@ class Route:
 
 
 API = "/api/v1/"
+PRIVATE = "/calendar/"
+"""Addresses below it are secrets themselves, so nothing may write them down."""
 
 ROUTES = (
     Route("GET", "/health/live", health.live, "anyone"),
@@ -85,6 +91,10 @@ ROUTES = (
     Route("POST", "/account/password", members.change_password, "signed-in"),
     Route("GET", "/account/mail", mail.show, "signed-in"),
     Route("POST", "/account/mail", mail.save, "signed-in"),
+    Route("GET", "/account/calendar", calendar.show, "signed-in"),
+    Route("POST", "/account/calendar", calendar.rotate, "signed-in"),
+    Route("POST", "/account/calendar/delete", calendar.delete, "signed-in"),
+    Route("GET", "/calendar/{secret}.ics", calendar.feed, "anyone"),
     Route("GET", "/organization/webhooks", webhooks.listing, "signed-in", "webhooks"),
     Route("POST", "/organization/webhooks", webhooks.create, "trader"),
     Route("GET", "/organization/webhooks/{webhook}", webhooks.show, "signed-in"),
@@ -117,15 +127,19 @@ ROUTES = (
     Route("POST", "/demands/{demand}/withdraw", demands.withdraw, "trader"),
     Route("GET", "/why/{kind:offers|demands}/{posting}", explanations.show, "signed-in", "why"),
     Route("GET", "/proposals", proposals.listing, "signed-in", "proposals"),
+    Route("POST", "/proposals/answer", many.answer, "trader"),
     Route("GET", "/proposals/{round}/{proposal}", proposals.show, "signed-in", "proposal"),
+    Route("GET", "/proposals/{round}/{proposal}/agreement", agreements.show, "signed-in"),
+    Route("GET", "/proposals/{round}/{proposal}/agreement.pdf", agreements.pdf, "signed-in"),
+    Route("GET", "/proposals/{round}/{proposal}/calendar.ics", agreements.calendar, "signed-in"),
     Route("POST", "/proposals/{round}/{proposal}/accept", proposals.accept, "trader"),
     Route("POST", "/proposals/{round}/{proposal}/decline", proposals.decline, "trader"),
-    Route("POST", "/proposals/{round}/{proposal}/counter", proposals.counter, "trader"),
+    Route("POST", "/proposals/{round}/{proposal}/counter", counters.counter, "trader"),
     Route(
-        "POST", "/proposals/{round}/{proposal}/accept-counter", proposals.accept_counter, "trader"
+        "POST", "/proposals/{round}/{proposal}/accept-counter", counters.accept_counter, "trader"
     ),
     Route(
-        "POST", "/proposals/{round}/{proposal}/decline-counter", proposals.decline_counter, "trader"
+        "POST", "/proposals/{round}/{proposal}/decline-counter", counters.decline_counter, "trader"
     ),
     Route("POST", "/proposals/{round}/{proposal}/report", proposals.report, "trader"),
     Route("GET", "/rounds", rounds.listing, "signed-in", "rounds"),

@@ -11,6 +11,7 @@ from services.chassis.outbox import Relay
 from services.chassis.tokens import TokenVerifier
 from services.registry.domain.passwords import Cost
 from services.registry.domain.taxonomy import load_taxonomy
+from services.registry.grpc_api.calendar_servicer import CalendarServicer
 from services.registry.grpc_api.dead_letter_servicer import DeadLetterServicer
 from services.registry.grpc_api.draft_servicer import DraftServicer
 from services.registry.grpc_api.identity_servicer import IdentityServicer
@@ -41,6 +42,8 @@ from services.registry.usecases.sweeping import (
 from services.registry.usecases.webhooks import WebhookDesk
 from services.registry.webhook_parts import open_webhooks
 from spareline.registry.v1 import (
+    calendar_service_pb2,
+    calendar_service_pb2_grpc,
     dead_letter_service_pb2,
     dead_letter_service_pb2_grpc,
     draft_service_pb2,
@@ -204,6 +207,7 @@ async def _serve(
     files = import_service_pb2.DESCRIPTOR.services_by_name["ImportService"]
     hooks = webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"]
     dead = dead_letter_service_pb2.DESCRIPTOR.services_by_name["DeadLetterService"]
+    calendars = calendar_service_pb2.DESCRIPTOR.services_by_name["CalendarService"]
     market_data = market_data_service_pb2.DESCRIPTOR.services_by_name["MarketDataService"]
     return await grpc_server(
         app,
@@ -229,6 +233,11 @@ async def _serve(
                 drafts,
                 draft_service_pb2_grpc.add_DraftServiceServicer_to_server,
                 DraftServicer(identity.drafts),
+            ),
+            (
+                calendars,
+                calendar_service_pb2_grpc.add_CalendarServiceServicer_to_server,
+                CalendarServicer(identity.calendar_feeds),
             ),
             (
                 market_data,

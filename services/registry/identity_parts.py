@@ -13,6 +13,7 @@ from services.registry.domain.passwords import Cost, Passwords
 from services.registry.store.accounts import Accounts
 from services.registry.store.api_keys import ApiKeys
 from services.registry.store.audit import AuditLog
+from services.registry.store.calendar_feeds import CalendarFeeds as FeedStore
 from services.registry.store.credit import CreditAccounts
 from services.registry.store.drafts import Drafts as DraftStore
 from services.registry.store.import_files import ImportFiles
@@ -23,6 +24,7 @@ from services.registry.store.webhooks import Webhooks
 from services.registry.usecases.api_keys import Keys
 from services.registry.usecases.attempts import PER_MINUTE, Attempts
 from services.registry.usecases.audit import AuditEntries
+from services.registry.usecases.calendar_feeds import CalendarFeeds
 from services.registry.usecases.credit import Credit
 from services.registry.usecases.credit_events import CreditEvents
 from services.registry.usecases.delegations import Delegations
@@ -77,6 +79,7 @@ class Identity:
     credit_events: CreditEvents
     drafts: Drafts
     imports: ImportFiles
+    calendar_feeds: CalendarFeeds
     webhooks: Webhooks
     mail: Mail
     clock: Clock
@@ -123,9 +126,10 @@ async def open_identity(
     accounts, keys, drafts = Accounts(database), ApiKeys(database), DraftStore(database)
     sessions, credit_accounts = Sessions(database), CreditAccounts(database)
     webhooks, mail, imports = Webhooks(database), Mail(database), ImportFiles(database)
+    feeds = FeedStore(database)
     stores = (
         *(organizations, accounts, keys, sessions, credit_accounts),
-        *(drafts, imports, webhooks, mail),
+        *(drafts, imports, webhooks, mail, feeds),
     )
     for store in stores:
         await store.ensure_indexes()
@@ -149,6 +153,7 @@ async def open_identity(
                     organizations,
                     accounts,
                     keys,
+                    feeds,
                     sessions,
                     passwords,
                     tokens,
@@ -158,7 +163,15 @@ async def open_identity(
                     clock,
                 ),
                 members=Members(
-                    organizations, accounts, sessions, drafts, mail, passwords, audit, clock
+                    organizations,
+                    accounts,
+                    sessions,
+                    drafts,
+                    mail,
+                    feeds,
+                    passwords,
+                    audit,
+                    clock,
                 ),
                 keys=Keys(organizations, keys, audit, clock),
                 organization_calls=OrganizationCalls(organizations, audit, relations, clock),
@@ -173,6 +186,7 @@ async def open_identity(
                     imports,
                     webhooks,
                     mail,
+                    feeds,
                     audit,
                     open_commitments,
                     withdraw_postings,
@@ -185,6 +199,7 @@ async def open_identity(
                 ),
                 drafts=Drafts(drafts, clock),
                 imports=imports,
+                calendar_feeds=CalendarFeeds(feeds, audit, clock),
                 webhooks=webhooks,
                 mail=mail,
                 clock=clock,

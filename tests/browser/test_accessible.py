@@ -23,6 +23,7 @@ SIGNED_IN = (
     "/organization/webhooks",
     "/account/password",
     "/account/mail",
+    "/account/calendar",
     "/offers",
     "/offers/new?q=milling",
     "/offers/new?capability=production.machining.milling.5-axis",

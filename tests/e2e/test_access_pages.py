@@ -149,6 +149,7 @@ def _aimed(running: Scene, path: str) -> str:
         .replace("{delegation}", "none")
         .replace("{organization}", "alpha")
         .replace("{draft}", "0" * 32)
+        .replace("{secret}", "spc_none_none")
         .replace("{round}", round_)
         .replace("{proposal}", proposal)
     )

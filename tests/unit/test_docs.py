@@ -22,6 +22,7 @@ from services.registry.settings import RegistrySettings
 from spareline.errors.v1 import reason_pb2
 from spareline.matching.v1 import matching_service_pb2, policy_pb2
 from spareline.registry.v1 import (
+    calendar_service_pb2,
     dead_letter_service_pb2,
     identity_service_pb2,
     ledger_service_pb2,
@@ -37,6 +38,7 @@ PAGES = [
 ]
 SETTINGS = (RegistrySettings, MatchingSettings, GatewaySettings, StackSettings)
 SERVICES = (
+    calendar_service_pb2,
     dead_letter_service_pb2,
     identity_service_pb2,
     registry_service_pb2,

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping
-from decimal import Decimal
+from datetime import date
 from typing import Any
 
 from aiohttp import web
 
 from services.chassis.errors import (
     DomainError,
-    InvalidArgument,
     NotFound,
     PermissionDenied,
     Unauthenticated,
     Unavailable,
 )
-from services.gateway.forms import fields, partners, quantities
-from services.gateway.languages import LANGUAGE, gettext
+from services.gateway import refusals, terms
+from services.gateway.agreement import AGREED
+from services.gateway.forms import fields, quantities
+from services.gateway.handlers.many import reason_of
+from services.gateway.languages import gettext
 from services.gateway.market import capabilities
 from services.gateway.people import caller, signed_in
 from services.gateway.render import notify, render
 from spareline.matching.v1 import matching_service_pb2 as matching
 from spareline.matching.v1 import proposal_pb2
-from spareline.matching.v1.proposal_pb2 import CounterLeg, Delivery, Party, Proposal
+from spareline.matching.v1.proposal_pb2 import Party, Proposal
+from spareline.registry.v1 import registry_service_pb2 as registry
 
 _State = Proposal.State
 GROUPS: Mapping[str, tuple[int, ...]] = {
     "open": (_State.STATE_PROPOSED, _State.STATE_CONFIRMING),
-    "agreed": (_State.STATE_CONFIRMED, _State.STATE_FULFILLED, _State.STATE_DISPUTED),
+    "agreed": tuple(sorted(AGREED)),
     "past": (
         _State.STATE_DECLINED,
         _State.STATE_EXPIRED,
@@ -37,9 +41,11 @@ GROUPS: Mapping[str, tuple[int, ...]] = {
         _State.STATE_SUPERSEDED,
     ),
 }
+_WEEKS_TO_CHOOSE = 26
 
 
-def _name(request: web.Request) -> str:
+def name_of(request: web.Request) -> str:
+    """Return the resource name of the proposal that a page is about."""
     return f"rounds/{request.match_info['round']}/proposals/{request.match_info['proposal']}"
 
 
@@ -77,28 +83,35 @@ async def listing(request: web.Request) -> web.Response:
             page_token=request.query.get("page", ""),
         ),
     )
+    mine = [proposal for proposal in page.proposals if waits_for_me(proposal)]
     return await render(
         request,
         "proposals.html",
         proposals=page.proposals,
-        mine=[proposal for proposal in page.proposals if waits_for_me(proposal)],
+        mine=mine,
+        together=person.may_trade and sum(not p.HasField("counter") for p in mine) > 1,
         others=[proposal for proposal in page.proposals if not waits_for_me(proposal)],
         next_page=page.next_page_token,
         group=group if group in GROUPS else "open",
         capabilities=await capabilities(request),
+        weeks=terms.weeks,
+        reasons=_reasons(request),
+        request_id=str(uuid.uuid4()),
+        form=fields.Form(),
     )
 
 
 async def show(request: web.Request) -> web.Response:
     """Show one proposal whole, with the forms that answer it."""
-    return await _page(request, await _get(request), fields.Form())
+    return await page(request, await get(request), fields.Form())
 
 
-async def _get(request: web.Request) -> Proposal:
+async def get(request: web.Request) -> Proposal:
+    """Return the proposal that a page is about, as the reader's firm sees it."""
     calls = caller(request)
     found: Proposal = await calls.call(
         calls.services.matching.GetProposal,
-        matching.GetProposalRequest(name=_name(request), party=signed_in(request).organization),
+        matching.GetProposalRequest(name=name_of(request), party=signed_in(request).organization),
     )
     return found
 
@@ -115,11 +128,27 @@ def _counter_form(proposal: Proposal, form: fields.Form) -> fields.Form:
     return fields.Form(values | form.values, form.problems, form.general)
 
 
-async def _page(
+async def _limits(request: web.Request, proposal: Proposal) -> dict[str, int]:
+    """Return what the reader would pay per tick at most, by line, while there is a choice."""
+    if proposal.state != _State.STATE_PROPOSED or own_index(proposal) or not proposal.demand:
+        return {}
+    calls = caller(request)
+    try:
+        demand = await calls.call(
+            calls.services.registry.GetDemand, registry.GetDemandRequest(name=proposal.demand)
+        )
+    except NotFound:
+        return {}
+    return {line.id: line.limit_price for line in demand.lines}
+
+
+async def page(
     request: web.Request, proposal: Proposal, form: fields.Form, status: int = 200
 ) -> web.Response:
+    """Show a proposal with what was typed into one of its forms, and what is wrong with it."""
     own = own_index(proposal)
-    changeable = [i for i, leg in enumerate(proposal.legs) if own == 0 or leg.party_index == own]
+    known, limits = await asyncio.gather(capabilities(request), _limits(request, proposal))
+    reasons = _reasons(request)
     return await render(
         request,
         "proposal.html",
@@ -128,14 +157,17 @@ async def _page(
         own=own,
         me=proposal.parties[own],
         waiting=waits_for_me(proposal),
-        changeable=changeable,
+        agreed=proposal.state in AGREED,
+        counter=terms.counter(proposal) if proposal.HasField("counter") else None,
+        amount=terms.amount,
+        ticks=terms.quantity,
+        limits=limits,
+        weeks=quantities.upcoming(date.today(), _WEEKS_TO_CHOOSE),
         form=_counter_form(proposal, form),
         request_id=str(uuid.uuid4()),
-        capabilities=await capabilities(request),
-        reasons=_reasons(request),
-        why_declined={
-            proposal_pb2.DeclineReason.Value(name): text for name, text in _reasons(request)
-        },
+        capabilities=known,
+        reasons=reasons,
+        why_declined={proposal_pb2.DeclineReason.Value(name): text for name, text in reasons},
     )
 
 
@@ -153,8 +185,18 @@ def _reasons(request: web.Request) -> list[tuple[str, str]]:
     ]
 
 
-async def _answer(request: web.Request, method: str, message: Any, said: str) -> web.StreamResponse:
+async def send_answer(
+    request: web.Request, method: str, message: Any, said: str
+) -> web.StreamResponse:
     """Make one call that answers the proposal, and show the proposal as it then is."""
+    refused = await _refused(request, method, message)
+    if refused is not None:
+        return refused
+    await notify(request, said)
+    raise web.HTTPSeeOther(f"/{path_of(request)}")
+
+
+async def _refused(request: web.Request, method: str, message: Any) -> web.StreamResponse | None:
     calls = caller(request)
     try:
         await calls.call(getattr(calls.services.matching, method), message)
@@ -162,13 +204,13 @@ async def _answer(request: web.Request, method: str, message: Any, said: str) ->
         raise
     except DomainError as error:
         # Somebody was faster, or time ran out: show how it stands, and say why.
-        form = fields.Form(general=[error.message])
-        return await _page(request, await _get(request), form, 409)
-    await notify(request, said)
-    raise web.HTTPSeeOther(f"/{_path(request)}")
+        said = refusals.words(request, error.reason, error.message)
+        return await page(request, await get(request), fields.Form(general=[said]), 409)
+    return None
 
 
-def _path(request: web.Request) -> str:
+def path_of(request: web.Request) -> str:
+    """Return the address of the proposal's page, without its first slash."""
     return f"proposals/{request.match_info['round']}/{request.match_info['proposal']}"
 
 
@@ -177,124 +219,58 @@ async def accept(request: web.Request) -> web.StreamResponse:
     form = fields.read(await request.post())
     version = form.text("terms_version")
     message = matching.AcceptProposalRequest(
-        name=_name(request),
+        name=name_of(request),
         party=signed_in(request).organization,
-        terms_version=int(version) if version.isdigit() else 0,
+        terms_version=int(version[:9]) if version.isdecimal() else 0,
         request_id=form.text("request_id"),
     )
-    return await _answer(request, "AcceptProposal", message, "Accepted.")
+    return await send_answer(request, "AcceptProposal", message, "Accepted.")
 
 
 async def decline(request: web.Request) -> web.StreamResponse:
     """Decline, with a reason that teaches the matcher."""
     form = fields.read(await request.post())
-    reasons = proposal_pb2.DeclineReason
-    reason = form.text("reason")
     message = matching.DeclineProposalRequest(
-        name=_name(request),
+        name=name_of(request),
         party=signed_in(request).organization,
-        reason=reasons.Value(reason)
-        if reason in reasons.keys()  # noqa: SIM118  (an enum wrapper, not a dict)
-        else proposal_pb2.DECLINE_REASON_UNSPECIFIED,
+        reason=reason_of(form.text("reason")),
         note=form.text("decline_note"),
         request_id=form.text("request_id"),
     )
-    return await _answer(
-        request, "DeclineProposal", message, "Declined. The capacity is free again."
-    )
+    refused = await _refused(request, "DeclineProposal", message)
+    if refused is not None:
+        return refused
+    await notify(request, "Declined. The capacity is free again.")
+    if message.reason == proposal_pb2.DECLINE_REASON_NO_LONGER_NEEDED:
+        await notify(
+            request, "Change or withdraw it here, so that nothing more is proposed for it."
+        )
+        raise web.HTTPSeeOther(_own_posting(await get(request)))
+    raise web.HTTPSeeOther(f"/{path_of(request)}")
 
 
-async def counter(request: web.Request) -> web.StreamResponse:
-    """Ask for other terms: only what differs from the present ones is sent."""
-    form = fields.read(await request.post())
-    proposal = await _get(request)
-    legs = _changes(request, form, proposal)
-    if not legs and not form.problems:
-        form.general.append(gettext(request, "Nothing was changed. Change a price or a quantity."))
-    if form.problems or form.general:
-        return await _page(request, proposal, form, 400)
-    message = matching.CounterProposalRequest(
-        name=_name(request),
-        party=signed_in(request).organization,
-        legs=legs,
-        note=form.text("note"),
-        request_id=form.text("request_id"),
-    )
-    calls = caller(request)
-    try:
-        await calls.call(calls.services.matching.CounterProposal, message)
-    except InvalidArgument as error:
-        form.take(error, {f"legs[{i}]": f"price_{leg.leg_index}" for i, leg in enumerate(legs)})
-        return await _page(request, await _get(request), form, 400)
-    except (PermissionDenied, Unauthenticated, Unavailable):
-        raise
-    except DomainError as error:
-        form.general.append(error.message)
-        return await _page(request, await _get(request), form, 409)
-    await notify(request, "Your counter-proposal is with the other side. The capacity stays held.")
-    raise web.HTTPSeeOther(f"/{_path(request)}")
-
-
-def _changes(request: web.Request, form: fields.Form, proposal: Proposal) -> list[CounterLeg]:
-    language = request[LANGUAGE]
-    number = gettext(request, "Give a number, such as 40 or 12.5.")
-    legs: list[CounterLeg] = []
-    for i, leg in enumerate(proposal.legs):
-        if f"price_{i}" not in form.values:
-            continue
-        changed = CounterLeg(leg_index=i)
-        price = form.decimal(f"price_{i}", number)
-        with partners.whole(form, f"price_{i}", language):
-            per_tick = quantities.price_per_tick(price or Decimal(), leg.unit)
-            if price is not None and per_tick != leg.unit_price:
-                changed.unit_price = per_tick
-        deliveries = []
-        for delivery in leg.deliveries:
-            name = f"q_{i}_{delivery.period}"
-            with partners.whole(form, name, language):
-                wanted = quantities.ticks(form.decimal(name, number) or Decimal(), leg.unit)
-                if wanted:
-                    deliveries.append(Delivery(period=delivery.period, quantity=wanted))
-        if deliveries != list(leg.deliveries):
-            changed.deliveries.extend(deliveries)
-        if changed.HasField("unit_price") or changed.deliveries:
-            legs.append(changed)
-    return legs
-
-
-async def accept_counter(request: web.Request) -> web.StreamResponse:
-    """Agree to the other side's counter."""
-    form = fields.read(await request.post())
-    message = matching.AcceptCounterRequest(
-        name=_name(request),
-        party=signed_in(request).organization,
-        request_id=form.text("request_id"),
-    )
-    return await _answer(request, "AcceptCounter", message, "Agreed.")
-
-
-async def decline_counter(request: web.Request) -> web.StreamResponse:
-    """Refuse the other side's counter; the earlier terms stand again."""
-    form = fields.read(await request.post())
-    message = matching.DeclineCounterRequest(
-        name=_name(request),
-        party=signed_in(request).organization,
-        note=form.text("note"),
-        request_id=form.text("request_id"),
-    )
-    return await _answer(
-        request, "DeclineCounter", message, "Refused. The earlier terms stand again."
-    )
+def _own_posting(proposal: Proposal) -> str:
+    """Return the page of the reader's own demand or offer in a proposal."""
+    if own_index(proposal) == 0:
+        return f"/demands/{proposal.demand.rsplit('/', 1)[-1]}"
+    return f"/offers/{proposal.legs[0].offer.rsplit('/', 1)[-1]}"
 
 
 async def report(request: web.Request) -> web.StreamResponse:
-    """Report how an agreed proposal went."""
+    """Report how an agreed proposal went, and how content one is with the other side."""
     form = fields.read(await request.post())
+    rating, outcome = form.text("rating"), form.text("outcome")
     message = matching.ReportProposalRequest(
-        name=_name(request),
+        name=name_of(request),
         party=signed_in(request).organization,
-        fulfilled=form.text("fulfilled") == "yes",
+        fulfilled=outcome in ("fulfilled", "late"),
+        late=outcome == "late",
+        rating=int(rating) if rating in ("1", "2", "3", "4", "5") else 0,
         note=form.text("note"),
         request_id=form.text("request_id"),
     )
-    return await _answer(request, "ReportProposal", message, "Thank you. It is noted.")
+    if outcome not in ("fulfilled", "late", "failed"):
+        problem = gettext(request, "Say how it went.")
+        form.problems["outcome"] = problem
+        return await page(request, await get(request), form, 400)
+    return await send_answer(request, "ReportProposal", message, "Thank you. It is noted.")

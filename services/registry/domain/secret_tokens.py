@@ -1,4 +1,4 @@
-"""Opaque secrets that programs and sessions show: ``spl_<id>_<secret>`` and ``spr_<id>_<secret>``.
+"""Opaque secrets of programs, sessions and calendars: ``spl_<id>_<secret>``, ``spr_…``, ``spc_…``.
 
 The secret is 256 random bits, so its SHA-256 is safe to keep: nobody guesses it.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 API_KEY = "spl"
 REFRESH = "spr"
+CALENDAR = "spc"
 
 _PREFIX_LENGTH = 12
 

@@ -41,7 +41,9 @@ class IdentityServicer(IdentityServiceServicer):
                 return await sign_in.by_api_key(request.api_key)
             case "refresh_token":
                 return await sign_in.by_refresh_token(request.refresh_token)
-            case _:  # the proto requires one of the four
+            case "calendar_feed":
+                return await sign_in.by_calendar_feed(request.calendar_feed)
+            case _:  # the proto requires one of the five
                 return await sign_in.by_service_secret(
                     request.service.service, request.service.secret
                 )

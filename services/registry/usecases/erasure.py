@@ -16,6 +16,7 @@ from services.registry.domain.instants import Clock
 from services.registry.store.accounts import Accounts
 from services.registry.store.api_keys import ApiKeys
 from services.registry.store.audit import AuditLog
+from services.registry.store.calendar_feeds import CalendarFeeds
 from services.registry.store.changes import Change
 from services.registry.store.credit import CreditAccounts
 from services.registry.store.drafts import Drafts
@@ -52,6 +53,7 @@ class Erasure:
         imports: ImportFiles,
         webhooks: Webhooks,
         mail: Mail,
+        feeds: CalendarFeeds,
         audit: AuditLog,
         open_commitments: OpenCommitments,
         withdraw_postings: WithdrawPostings,
@@ -66,6 +68,7 @@ class Erasure:
         self._imports = imports
         self._webhooks = webhooks
         self._mail = mail
+        self._feeds = feeds
         self._audit = audit
         self._open_commitments = open_commitments
         self._withdraw_postings = withdraw_postings
@@ -131,6 +134,7 @@ class Erasure:
         await self._credit.delete(name)
         await self._webhooks.delete_all(name)
         await self._mail.delete_below(name)
+        await self._feeds.delete_below(name)
         await self._drafts.delete_all(name)
         await self._imports.delete_all(name)
         await self._audit.delete_all(name)

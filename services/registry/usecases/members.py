@@ -11,6 +11,7 @@ from services.registry.domain.instants import Clock, timestamp
 from services.registry.domain.passwords import Passwords
 from services.registry.store.accounts import Accounts, account_fields, member
 from services.registry.store.audit import AuditLog
+from services.registry.store.calendar_feeds import CalendarFeeds
 from services.registry.store.changes import Change
 from services.registry.store.drafts import Drafts
 from services.registry.store.mail import Mail
@@ -37,6 +38,7 @@ class Members:
         sessions: Sessions,
         drafts: Drafts,
         mail: Mail,
+        feeds: CalendarFeeds,
         passwords: Passwords,
         audit: AuditLog,
         clock: Clock,
@@ -46,6 +48,7 @@ class Members:
         self._sessions = sessions
         self._drafts = drafts
         self._mail = mail
+        self._feeds = feeds
         self._passwords = passwords
         self._audit = audit
         self._clock = clock
@@ -156,6 +159,7 @@ class Members:
         await self._sessions.end_all(request.name)
         await self._drafts.delete_of_member(request.name)
         await self._mail.delete_below(request.name)
+        await self._feeds.delete_below(request.name)
         if not repeated:
             self._note(principal, "delete", request.name)
 

@@ -7,16 +7,25 @@ from services.chassis.access import Principal
 from services.registry.domain import refusals
 from services.registry.domain.instants import Clock, milliseconds, timestamp
 from services.registry.domain.passwords import Passwords
-from services.registry.domain.secret_tokens import API_KEY, REFRESH, SecretToken, same_secret
+from services.registry.domain.secret_tokens import (
+    API_KEY,
+    CALENDAR,
+    REFRESH,
+    SecretToken,
+    same_secret,
+)
 from services.registry.store.accounts import Accounts, member, normalised
 from services.registry.store.api_keys import ApiKeys, api_key
+from services.registry.store.calendar_feeds import CalendarFeeds
 from services.registry.store.organizations import Organizations
 from services.registry.store.sessions import Sessions
 from services.registry.usecases.attempts import Attempts
+from services.registry.usecases.calendar_feeds import member_of
 from services.registry.usecases.sign_up import SignUp
 from services.registry.usecases.tokens import (
     Bearer,
     Tokens,
+    calendar_bearer,
     key_bearer,
     member_bearer,
     service_bearer,
@@ -26,6 +35,7 @@ from spareline.registry.v1.identity_service_pb2 import IssueTokenResponse, WhoAm
 
 SESSION_MS = 30 * 86_400_000
 TOUCH_MS = 60_000
+TOUCH_FEED_MS = 3_600_000
 
 
 class SignIn:
@@ -36,6 +46,7 @@ class SignIn:
         organizations: Organizations,
         accounts: Accounts,
         keys: ApiKeys,
+        feeds: CalendarFeeds,
         sessions: Sessions,
         passwords: Passwords,
         tokens: Tokens,
@@ -47,6 +58,7 @@ class SignIn:
         self._organizations = organizations
         self._accounts = accounts
         self._keys = keys
+        self._feeds = feeds
         self._sessions = sessions
         self._passwords = passwords
         self._tokens = tokens
@@ -113,6 +125,24 @@ class SignIn:
             await self._keys.touch(document, now)
         bearer = key_bearer(key.name, organization, list(key.scopes))
         return self._answer(bearer, _key_profile(bearer, key))
+
+    async def by_calendar_feed(self, text: str) -> IssueTokenResponse:
+        """Raises Unauthenticated (CREDENTIALS_WRONG), also for a member who has left."""
+        given = SecretToken.read(CALENDAR, text)
+        document = await self._feeds.by_id(given.id) if given else None
+        if given is None or document is None or not given.fits(document["digest"]):
+            raise refusals.credentials_wrong()
+        account = await self._accounts.by_name(member_of(document["_id"]))
+        if account is None:
+            raise refusals.credentials_wrong()
+        organization = await self._organization(account["organization"])
+        now = self._clock()
+        if now - document["last_use_ms"] >= TOUCH_FEED_MS:
+            await self._feeds.touch(document, now)
+        bearer = calendar_bearer(document["_id"], organization)
+        profile = _profile(bearer, "")
+        profile.language = member(account).language
+        return self._answer(bearer, profile)
 
     async def by_service_secret(self, service: str, secret: str) -> IssueTokenResponse:
         """Raises Unauthenticated (CREDENTIALS_WRONG)."""

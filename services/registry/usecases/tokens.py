@@ -42,6 +42,11 @@ def key_bearer(name: str, organization: Organization, scopes: Sequence[str]) -> 
     return Bearer(name, organization.name, role, list(scopes))
 
 
+def calendar_bearer(name: str, organization: Organization) -> Bearer:
+    """Return what a calendar feed's token says: it lists proposals, and nothing else."""
+    return Bearer(name, organization.name, "calendar", [READ])
+
+
 def service_bearer(service: str) -> Bearer:
     """Return what the token of one of the platform's own services says."""
     return Bearer(f"services/{service}", "", "service", [READ, WRITE])

@@ -18,6 +18,7 @@ from spareline.events.v1 import events_pb2
 from spareline.matching.v1 import matching_service_pb2
 from spareline.options.v1 import options_pb2
 from spareline.registry.v1 import (
+    calendar_service_pb2,
     dead_letter_service_pb2,
     draft_service_pb2,
     identity_service_pb2,
@@ -33,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SERVICE_FILES = (
     mail_service_pb2,
     dead_letter_service_pb2,
+    calendar_service_pb2,
     draft_service_pb2,
     identity_service_pb2,
     import_service_pb2,
@@ -42,7 +44,7 @@ SERVICE_FILES = (
     registry_service_pb2,
     webhook_service_pb2,
 )
-ROLES = {"owner", "trader", "viewer", "operator", "service"}
+ROLES = {"owner", "trader", "viewer", "operator", "service", "calendar"}
 
 # Anyone may call these; a new public method must be added here on purpose.
 PUBLIC = {

@@ -6,13 +6,21 @@ without a case fails the test, so whoever adds one says here who may call it.
 """
 
 from tests.e2e.access.matching_cases import PROPOSALS, ROUNDS
-from tests.e2e.access.registry_cases import DRAFTS, IDENTITY, IMPORTS, ORGANIZATIONS, POSTINGS
+from tests.e2e.access.registry_cases import (
+    CALENDARS,
+    DRAFTS,
+    IDENTITY,
+    IMPORTS,
+    ORGANIZATIONS,
+    POSTINGS,
+)
 from tests.e2e.access.webhook_cases import DEAD_LETTERS, MAIL, WEBHOOKS
 
 CASES = (
     *IDENTITY,
     *DRAFTS,
     *IMPORTS,
+    *CALENDARS,
     *ORGANIZATIONS,
     *POSTINGS,
     *WEBHOOKS,

@@ -14,8 +14,9 @@ from services.chassis import grpc_client, grpc_errors
 from services.chassis.errors import Internal
 from services.chassis.grpc_errors import reason_name
 from spareline.market.v1 import organization_pb2
+from spareline.registry.v1 import calendar_service_pb2 as calendars
+from spareline.registry.v1 import calendar_service_pb2_grpc, identity_service_pb2_grpc
 from spareline.registry.v1 import identity_service_pb2 as ids
-from spareline.registry.v1 import identity_service_pb2_grpc
 from spareline.registry.v1 import registry_service_pb2 as reg
 from tests.e2e import matching_market as mm
 
@@ -25,6 +26,7 @@ CALLERS = (
     "trader_a",
     "viewer_a",
     "key_a",
+    "calendar_a",
     "owner_b",
     "platform_with",
     "platform_without",
@@ -176,6 +178,12 @@ class Casting:
             )
         )
         await self._voice("key_a", ids.IssueTokenRequest(api_key=key.secret))
+        who = await colleagues.WhoAmI(ids.WhoAmIRequest())
+        feeds: Any = calendar_service_pb2_grpc.CalendarServiceStub(of_owner)
+        feed = await feeds.RotateCalendarFeed(
+            calendars.RotateCalendarFeedRequest(name=f"{who.subject}/calendarFeed")
+        )
+        await self._voice("calendar_a", ids.IssueTokenRequest(calendar_feed=feed.secret))
 
     async def delegate(self, registry: Any) -> str:
         """Let the platform act for A; return the delegation's name."""

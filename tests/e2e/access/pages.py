@@ -43,6 +43,8 @@ _OWNERS = Expected(ABSENT, FORBIDDEN, ABSENT, ABSENT)
 _OPERATOR = Expected(FORBIDDEN, FORBIDDEN, FORBIDDEN, 200)
 _ROLE = {"role": "viewer", "email": "none@alpha.example"}
 _VERDICT = {"verdict": "strike", "reason": "so be it"}
+# A's, once all have accepted.
+_AGREEMENT = Expected(ABSENT, ABSENT, FORBIDDEN, FORBIDDEN)
 # A's, and to everyone else as if it were not there.
 _A_ONLY = Expected(200, 200, ABSENT, ABSENT)
 
@@ -84,6 +86,10 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("POST", "/account/password"): Expected(400, 400, 400, 400),
     ("GET", "/account/mail"): _OWN,
     ("POST", "/account/mail"): Expected(303, 303, 303, 303),
+    ("GET", "/account/calendar"): _OWN,
+    ("POST", "/account/calendar"): _OWN,
+    ("POST", "/account/calendar/delete"): Expected(303, 303, 303, 303),
+    ("GET", "/calendar/{secret}.ics"): _all(ABSENT),
     ("GET", "/organization/webhooks"): Expected(200, FORBIDDEN, 200, FORBIDDEN),
     ("POST", "/organization/webhooks"): Expected(400, FORBIDDEN, 400, FORBIDDEN),
     ("GET", "/organization/webhooks/{webhook}"): _WEBHOOK,
@@ -112,6 +118,10 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("POST", "/demands/{demand}/withdraw"): Expected(303, FORBIDDEN, ABSENT, ABSENT),
     ("GET", "/why/{kind:offers|demands}/{posting}"): Expected(200, 200, ABSENT, ABSENT),
     ("GET", "/proposals"): _OWN,
+    ("POST", "/proposals/answer"): Expected(303, 303, 303, 303),  # nothing is ticked
+    ("GET", "/proposals/{round}/{proposal}/agreement"): _AGREEMENT,
+    ("GET", "/proposals/{round}/{proposal}/agreement.pdf"): _AGREEMENT,
+    ("GET", "/proposals/{round}/{proposal}/calendar.ics"): _AGREEMENT,
     ("GET", "/proposals/{round}/{proposal}"): Expected(200, 200, FORBIDDEN, FORBIDDEN),
     ("POST", "/proposals/{round}/{proposal}/accept"): Expected(
         303, FORBIDDEN, FORBIDDEN, FORBIDDEN
@@ -129,7 +139,7 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
         409, FORBIDDEN, FORBIDDEN, FORBIDDEN
     ),
     ("POST", "/proposals/{round}/{proposal}/report"): Expected(
-        409, FORBIDDEN, FORBIDDEN, FORBIDDEN
+        409, FORBIDDEN, FORBIDDEN, FORBIDDEN, form={"outcome": "fulfilled"}
     ),
     ("GET", "/rounds"): _OWN,
     ("POST", "/rounds"): Expected(FORBIDDEN, FORBIDDEN, FORBIDDEN, 303, UNKNOWN),

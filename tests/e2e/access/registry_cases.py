@@ -4,6 +4,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from spareline.market.v1 import demand_pb2, draft_pb2, offer_pb2, organization_pb2
+from spareline.registry.v1 import calendar_service_pb2 as calendars
 from spareline.registry.v1 import draft_service_pb2 as drafts
 from spareline.registry.v1 import identity_service_pb2 as ids
 from spareline.registry.v1 import import_service_pb2 as imports
@@ -127,6 +128,14 @@ DRAFTS = (
         ),
     ),
     Case("GetMarketView", same(data.GetMarketViewRequest(name="capabilities/-/marketView"))),
+)
+
+_FEED = f"{_COLLEAGUE}/calendarFeed"
+
+CALENDARS = (
+    Case("GetCalendarFeed", same(calendars.GetCalendarFeedRequest(name=_FEED)), _NOT_YOURS),
+    Case("RotateCalendarFeed", same(calendars.RotateCalendarFeedRequest(name=_FEED)), _NOT_YOURS),
+    Case("DeleteCalendarFeed", same(calendars.DeleteCalendarFeedRequest(name=_FEED)), _NOT_YOURS),
 )
 
 ORGANIZATIONS = (

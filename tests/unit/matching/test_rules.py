@@ -177,9 +177,6 @@ def test_declined_until_the_terms_change() -> None:
     assert len(problem_of(cheaper, demand, declined=[record]).pairs) == 1
 
 
-DeclineReason = proposal_pb2.DeclineReason
-
-
 @pytest.mark.parametrize(
     ("reason", "lifts"),
     [
@@ -192,7 +189,7 @@ DeclineReason = proposal_pb2.DeclineReason
             {"price", "limit", "lead", "window", "quantity", "minimum"},
         ),
     ],
-    ids=lambda value: DeclineReason.Name(value) if isinstance(value, int) else "",
+    ids=["price", "timing", "quantity", "partner", "other"],
 )
 def test_only_what_was_turned_down_makes_a_pair_new_again(
     reason: proposal_pb2.DeclineReason.ValueType, lifts: set[str]

@@ -20,6 +20,11 @@ function tick() {
   document.querySelectorAll("time[data-left]").forEach(timeLeft);
 }
 
+// Whether the reader has a hand in it: a focus, or a tick that would be lost.
+function busy(region) {
+  return region.contains(document.activeElement) || region.querySelector("input:checked") !== null;
+}
+
 // The inbox count, and a reload of the list that is on screen, when something changes.
 function live(address) {
   const source = new EventSource(address);
@@ -32,15 +37,16 @@ function live(address) {
   });
   source.addEventListener("changed", async () => {
     const region = document.querySelector("[data-live-region]");
-    if (!region || region.contains(document.activeElement)) return;
+    if (!region || busy(region)) return;
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector("[data-live-region]");
-    if (fresh && fresh.innerHTML !== region.innerHTML) {
+    if (fresh && fresh.innerHTML !== region.innerHTML && !busy(region)) {
       region.replaceWith(fresh);
       fresh.classList.add("fresh");
       tick();
+      document.dispatchEvent(new Event("fresh"));
     }
   });
   window.addEventListener("pagehide", () => source.close());

@@ -15,11 +15,14 @@ from services.chassis.tokens import TokenSigner, TokenVerifier
 from services.registry.domain.instants import now_ms
 from services.registry.domain.organizations import Relation
 from services.registry.domain.passwords import Cost
+from services.registry.grpc_api.calendar_servicer import CalendarServicer
 from services.registry.grpc_api.identity_servicer import IdentityServicer
 from services.registry.grpc_api.organization_handlers import OrganizationHandlers
 from services.registry.identity_parts import Identity, IdentityOptions, open_identity
 from spareline.market.v1.organization_pb2 import Organization
 from spareline.registry.v1 import (
+    calendar_service_pb2,
+    calendar_service_pb2_grpc,
     identity_service_pb2,
     identity_service_pb2_grpc,
     registry_service_pb2,
@@ -75,6 +78,7 @@ class Person:
         self.organization = "/".join(name.split("/")[:2])
         self.channel = grpc.aio.insecure_channel(address, interceptors=[_Bearer(token)])
         self.identity = identity_service_pb2_grpc.IdentityServiceStub(self.channel)
+        self.calendars = calendar_service_pb2_grpc.CalendarServiceStub(self.channel)
         self.registry = registry_service_pb2_grpc.RegistryServiceStub(self.channel)
 
 
@@ -168,6 +172,11 @@ async def served(database: Database) -> AsyncIterator[Served]:
                 identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"],
                 identity_service_pb2_grpc.add_IdentityServiceServicer_to_server,
                 IdentityServicer(identity),
+            ),
+            (
+                calendar_service_pb2.DESCRIPTOR.services_by_name["CalendarService"],
+                calendar_service_pb2_grpc.add_CalendarServiceServicer_to_server,
+                CalendarServicer(identity.calendar_feeds),
             ),
             (
                 registry_service_pb2.DESCRIPTOR.services_by_name["RegistryService"],
