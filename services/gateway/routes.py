@@ -33,6 +33,7 @@ from services.gateway.handlers import (
     policies,
     proposals,
     rounds,
+    search,
     wanted,
     webhooks,
 )
@@ -117,6 +118,7 @@ ROUTES = (
     Route("GET", "/drafts/{draft}", drafts.show, "trader"),
     Route("POST", "/drafts/{draft}/drop", drafts.drop, "trader"),
     Route("GET", "/market", market_view.show, "signed-in", "market"),
+    Route("GET", "/market/search", search.show, "signed-in", "search"),
     Route("GET", "/wanted", wanted.listing, "signed-in", "wanted"),
     Route("GET", "/demands", demands.listing, "signed-in", "demands"),
     Route("GET", "/demands/new", demands.new, "trader"),

@@ -242,7 +242,7 @@ async def _serve(
             (
                 market_data,
                 market_data_service_pb2_grpc.add_MarketDataServiceServicer_to_server,
-                MarketDataServicer(postings.market_data),
+                MarketDataServicer(postings.market_data, postings.viewer),
             ),
             (
                 files,

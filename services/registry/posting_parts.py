@@ -17,6 +17,7 @@ from services.registry.usecases.ledger import Ledger
 from services.registry.usecases.ledger_check import LedgerCheck
 from services.registry.usecases.listing import Listing
 from services.registry.usecases.market_data import MarketData
+from services.registry.usecases.posting_search import SearchDesk
 from services.registry.usecases.postings import FindOrganization, Postings
 from services.registry.usecases.taxonomy import LiveTaxonomy
 from services.registry.usecases.viewing import Audit, Viewer
@@ -80,7 +81,10 @@ class PostingParts:
         self.demand_listing: Listing[Demand] = Listing(DEMANDS, stores.demands)
         self.ledger = Ledger(stores.offers, stores.demands, clock)
         self.check = LedgerCheck(stores.offers, stores.demands)
-        self.market_data = MarketData(self.taxonomy, stores.offers, stores.demands)
+        desk = SearchDesk(
+            self.taxonomy, stores.offers, stores.demands, all_organizations, find_organization
+        )
+        self.market_data = MarketData(self.taxonomy, stores.offers, stores.demands, desk)
         self.book = Book(all_organizations, self.taxonomy, stores.offers, stores.demands)
 
     def viewer(self) -> Viewer:

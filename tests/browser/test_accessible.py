@@ -30,6 +30,8 @@ SIGNED_IN = (
     "/offers/new?capability=production.machining.milling.5-axis&q=40+h+a+week+until+March",
     "/market",
     "/market?capability=production.machining&region=CN",
+    "/market/search?q=milling&quantity=3",
+    "/market/search?side=demands",
     "/wanted?capability=production.machining.milling.5-axis",
     "/demands",
     "/demands/new?q=60+hours+of+milling",

@@ -4,6 +4,7 @@ files are checked and posted by the registry itself."""
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from services.chassis.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
+from services.registry.domain import periods
 from services.registry.usecases import market_reading
 from services.registry.usecases.drafts import MOST
 from spareline.market.v1 import disclosure_pb2
@@ -65,6 +67,12 @@ def stub(caller: Caller) -> Any:
 
 def figures(caller: Caller) -> Any:
     return data_grpc.MarketDataServiceStub(caller.channel)
+
+
+def read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the market read anew for every question, and waited for."""
+    for name, value in (("SHARE", 0), ("FRESH_SECONDS", 0.0), ("WORTH_WAITING_SECONDS", 60.0)):
+        monkeypatch.setattr(market_reading, name, value)
 
 
 def draft(name: str, **fields: str) -> Draft:
@@ -180,8 +188,7 @@ async def test_demands_are_listed_by_what_an_offer_could_serve(market: Market) -
 async def test_figures_come_from_what_is_public_and_from_enough_firms(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(market_reading, "FRESH_SECONDS", 0.0)
-    monkeypatch.setattr(market_reading, "SHARE", 0)
+    read_at_once(monkeypatch)
     reader = await market.sme("reader")
     firms = [await market.sme(f"seller-{n}", region="CN-JS") for n in range(5)]
     sealed = Disclosure(price=disclosure_pb2.DISCLOSURE_LEVEL_NEVER)
@@ -305,3 +312,86 @@ async def test_a_file_is_checked_and_posted_and_a_crash_takes_no_row_twice(marke
         await calls.DeleteImport(imports.DeleteImportRequest(name=name))
     assert isinstance(await refused(calls.GetImport(imports.GetImportRequest(name=name))), NotFound)
     assert await market.running.identity.imports.chunk(name, 0) is None
+
+
+async def test_a_search_shows_what_may_be_seen_and_only_what_is_open(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_at_once(monkeypatch)
+    reader = await market.sme("seeker")
+    open_firm = await market.sme("open-firm", region="IT-25", standards=["ISO 9001"])
+    shy_firm = await market.sme("shy-firm", region="IT-25", standards=["ISO 9001"])
+    level = disclosure_pb2.DISCLOSURE_LEVEL_NEVER
+    shy = Disclosure(identity=level, quantity=level, price=level)
+    mute = Disclosure(attributes=level)
+    await create_offer(open_firm, offer("琴弦振动测试 Violin strings"))
+    hidden = await create_offer(shy_firm, offer("Violin bodies", disclosure=shy))
+    await create_offer(shy_firm, offer("Violin secrets", disclosure=mute))
+    await create_offer(reader, offer("My own violin"))
+
+    async def search(**more: Any) -> data.SearchPostingsResponse:
+        request = data.SearchPostingsRequest(
+            kind=data.SearchPostingsRequest.KIND_OFFERS, region="IT", **more
+        )
+        found: data.SearchPostingsResponse = await figures(reader).SearchPostings(request)
+        return found
+
+    found = (await search(text="violin")).postings
+    assert [each.offer.title for each in found] == ["Violin bodies", "琴弦振动测试 Violin strings"]
+    assert [each.organization_display_name for each in found] == ["", "open-firm"]
+    assert [list(each.standards) for each in found] == [[], ["ISO 9001"]]
+    assert [each.region for each in found] == ["IT-25"] * 2
+    assert found[0].offer.name.startswith("organizations/undisclosed/")
+    assert (found[0].offer.unit_price, len(found[0].offer.capacity)) == (0, 0)
+    assert [e.offer.title for e in (await search(text="振动测试")).postings] == [
+        "琴弦振动测试 Violin strings"
+    ]
+    # By what is hidden nothing is found: not by trying weeks, quantities or standards.
+    for filters in (
+        {"earliest": "2026-W50"},
+        {"capability": FREE, "least_quantity": 1},
+        {"standards": ["ISO 9001"]},
+    ):
+        titles = [each.offer.title for each in (await search(text="violin", **filters)).postings]
+        assert titles == ["琴弦振动测试 Violin strings"], filters
+    first = await search(page_size=2)
+    second = await search(page_size=2, page_token=first.next_page_token)
+    assert (first.total_size, len(first.postings), len(second.postings)) == (3, 2, 1)
+    assert second.next_page_token == ""
+    error = await refused(search(least_quantity=1))
+    assert isinstance(error, InvalidArgument)
+    assert error.violations[0].field == "least_quantity"
+
+    # What was withdrawn since the market was read is not shown.
+    monkeypatch.setattr(market_reading, "SHARE", 10**9)
+    await shy_firm.registry.WithdrawOffer(api.WithdrawOfferRequest(name=hidden.name))
+    assert [each.offer.title for each in (await search(text="violin")).postings] == [
+        "琴弦振动测试 Violin strings"
+    ]
+
+
+async def test_the_market_view_shows_places_with_enough_firms(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_at_once(monkeypatch)
+    firms = [await market.sme(f"isle-{n}", region="IT-88") for n in range(3)]
+    this = periods.of_day(datetime.now(UTC).date())
+    weeks = [periods.week(this + 1), periods.week(this + 2)]
+
+    async def view(region: str) -> data.MarketView:
+        name = f"capabilities/{FREE}/marketView"
+        found: data.MarketView = await figures(firms[0]).GetMarketView(
+            data.GetMarketViewRequest(name=name, region=region)
+        )
+        return found
+
+    for firm in firms[:2]:
+        await create_offer(firm, offer(capacity=10, weeks=weeks))
+    assert (await view("IT-88")).total.offers == 0  # two firms are too few
+    await create_offer(firms[2], offer(capacity=7, weeks=weeks))
+    shown = await view("IT-88")
+    assert shown.total.offers == 3
+    assert {week.period: week.free for week in shown.weeks if week.free} == dict.fromkeys(weeks, 27)
+    assert shown.unit.code
+    unknown = data.GetMarketViewRequest(name="capabilities/none/marketView")
+    assert isinstance(await refused(figures(firms[0]).GetMarketView(unknown)), NotFound)

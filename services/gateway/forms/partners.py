@@ -36,14 +36,17 @@ def whole(form: Form, name: str, language: str) -> Iterator[None]:
         )
 
 
+def words(text: str) -> list[str]:
+    """Return what is separated by commas, semicolons or lines, in either script."""
+    return [each.strip() for each in re.split(r"[,，;；\n]", text) if each.strip()]
+
+
 def read(form: Form, prefix: str, language: str) -> tuple[Reach, Requirements]:
     """Return where the partner may be, and what is asked of it."""
     _ = translations(language).gettext
     radius = form.whole(f"{prefix}radius", _("Give whole kilometres, such as 150."), FURTHEST_KM)
     reach = Reach(regions=form.texts(f"{prefix}regions"), radius_km=radius)
-    standards = [
-        s.strip() for s in re.split(r"[,，;；\n]", form.text(f"{prefix}standards")) if s.strip()
-    ]
+    standards = words(form.text(f"{prefix}standards"))
     requirements = Requirements(
         standards=list(dict.fromkeys(standards)),
         least_credit_grade=form.text(f"{prefix}grade"),

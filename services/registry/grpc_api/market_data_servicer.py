@@ -1,11 +1,14 @@
 """MarketDataService over gRPC."""
 
+from collections.abc import Callable
+
 from services.chassis.access import current
 from services.registry import convert_taxonomy
 from services.registry.domain import market_view, periods
 from services.registry.domain.market_summary import Summary
 from services.registry.grpc_api.callers import Context
 from services.registry.usecases.market_data import MarketData
+from services.registry.usecases.viewing import Viewer
 from spareline.registry.v1 import market_data_service_pb2 as api
 from spareline.registry.v1.market_data_service_pb2_grpc import MarketDataServiceServicer
 
@@ -13,8 +16,10 @@ from spareline.registry.v1.market_data_service_pb2_grpc import MarketDataService
 class MarketDataServicer(MarketDataServiceServicer):
     """Hands each request to the use case."""
 
-    def __init__(self, market: MarketData) -> None:
+    def __init__(self, market: MarketData, viewer: Callable[[], Viewer]) -> None:
+        """``viewer`` returns the reader of the present call."""
         self._market = market
+        self._viewer = viewer
 
     async def BatchGetCapabilitySummaries(
         self, request: api.BatchGetCapabilitySummariesRequest, _context: Context
@@ -52,6 +57,12 @@ class MarketDataServicer(MarketDataServiceServicer):
         if capability is not None:
             answer.unit.CopyFrom(convert_taxonomy.capability(capability).unit)
         return answer
+
+    async def SearchPostings(
+        self, request: api.SearchPostingsRequest, _context: Context
+    ) -> api.SearchPostingsResponse:
+        """Search the open postings of others."""
+        return await self._market.search(request, self._viewer())
 
 
 def _cell(cell: market_view.Cell) -> api.MarketCell:

@@ -17,8 +17,11 @@ from services.registry.usecases.market_reading import (
     demand_entry,
     offer_entry,
 )
+from services.registry.usecases.posting_search import SearchDesk
 from services.registry.usecases.taxonomy import LiveTaxonomy
+from services.registry.usecases.viewing import Viewer
 from spareline.errors.v1 import reason_pb2
+from spareline.registry.v1 import market_data_service_pb2 as api
 
 PREFIX, SUMMARY, VIEW = "capabilities/", "/summary", "/marketView"
 ALL = "-"
@@ -38,8 +41,12 @@ class MarketData:
     market.
     """
 
-    def __init__(self, taxonomy: LiveTaxonomy, offers: Postings, demands: Postings) -> None:
+    def __init__(
+        self, taxonomy: LiveTaxonomy, offers: Postings, demands: Postings, desk: SearchDesk
+    ) -> None:
+        """``desk`` is told of what has changed."""
         self._taxonomy = taxonomy
+        self._desk = desk
         self._offers = Side(offers, offer_entry)
         self._demands = Side(demands, demand_entry)
         self._freshness = Freshness(self._read)
@@ -78,10 +85,18 @@ class MarketData:
         view = taken.market.view(capability.code, region, capability.unit.code)
         return view, capability, taken.at
 
+    async def search(
+        self, request: api.SearchPostingsRequest, viewer: Viewer
+    ) -> api.SearchPostingsResponse:
+        """Search the open postings of others. Raises InvalidArgument."""
+        await self._freshness.ensure()
+        return await self._desk.search(request, viewer)
+
     async def _read(self) -> None:
         at = datetime.now(UTC)
-        await self._offers.read()
-        await self._demands.read()
+        await self._desk.offers.replace(*await self._offers.read())
+        await self._desk.demands.replace(*await self._demands.read())
+        await self._desk.read_standards()
         units = {each.code: each.unit.code for each in self._taxonomy.current}
         offers, demands = self._offers.entries.values(), self._demands.entries.values()
         snapshot = Snapshot()

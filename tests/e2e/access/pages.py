@@ -108,6 +108,7 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("GET", "/drafts/{draft}"): Expected(ABSENT, FORBIDDEN, ABSENT, ABSENT),
     ("POST", "/drafts/{draft}/drop"): Expected(303, FORBIDDEN, 303, 303),
     ("GET", "/market"): _OWN,
+    ("GET", "/market/search"): _OWN,
     ("GET", "/wanted"): Expected(ABSENT, ABSENT, ABSENT, ABSENT),  # of no capability
     ("GET", "/demands"): _OWN,
     ("GET", "/demands/new"): _OWN,

@@ -127,6 +127,10 @@ DRAFTS = (
             )
         ),
     ),
+    Case(
+        "SearchPostings",
+        same(data.SearchPostingsRequest(kind=data.SearchPostingsRequest.KIND_OFFERS)),
+    ),
     Case("GetMarketView", same(data.GetMarketViewRequest(name="capabilities/-/marketView"))),
 )
 

@@ -1,0 +1,177 @@
+"""Finding open postings of a side by words and filters, by what anyone may know of them.
+
+Words are those of `search_words`: Latin words, pairs of Chinese characters. A posting is worth the
+share of the query that its words hold, a rare word weighing more than a common one (inverse
+document frequency, Spärck Jones 1972). A query that means a capability, in either language, finds
+all postings of it, whatever they are called.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from services.registry.domain import search_words
+from services.registry.domain.market_entries import Entry, Part
+
+TITLE, DESCRIPTION = 1.0, 0.7
+LEAST_WORTH = 0.5
+"""The least share of a query that a posting must hold."""
+PREFIX_LETTERS = 3
+_MOST_ENDINGS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for; ``meant`` are the capabilities that the text may mean, and how surely.
+
+    ``weeks`` is the first and last ordinal, both included, or None; ``least`` is in ticks of the
+    unit of ``capability`` and needs it: ``same_unit`` are the capabilities that have that unit.
+    """
+
+    text: str = ""
+    meant: Mapping[str, float] | None = None
+    capability: str = ""
+    region: str = ""
+    weeks: tuple[int, int] | None = None
+    least: int = 0
+    same_unit: frozenset[str] = frozenset()
+    standards: frozenset[str] = frozenset()
+    own: str = ""
+
+
+class PostingSearch:
+    """The open postings of one side, by word, capability and place."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._title: dict[str, set[str]] = {}
+        self._description: dict[str, set[str]] = {}
+        self._codes: dict[str, set[str]] = {}
+        self._places: dict[str, set[str]] = {}
+        self._vocabulary: list[str] | None = None
+
+    def replace(self, gone: Iterable[Entry], fresh: Iterable[Entry]) -> None:
+        """Take entries out and others in."""
+        for entry in gone:
+            del self._entries[entry.name]
+            for table, key in self._keys(entry):
+                table[key].discard(entry.name)
+                if not table[key]:
+                    del table[key]
+        for entry in fresh:
+            self._entries[entry.name] = entry
+            for table, key in self._keys(entry):
+                table.setdefault(key, set()).add(entry.name)
+        self._vocabulary = None
+
+    def _keys(self, entry: Entry) -> Iterable[tuple[dict[str, set[str]], str]]:
+        yield from ((self._title, word) for word in entry.title)
+        yield from ((self._description, word) for word in entry.description)
+        yield from ((self._places, place) for place in entry.places)
+        for code in {code for part in entry.parts for code in _upwards(part.capability)}:
+            yield self._codes, code
+
+    def find(self, query: Query, holders: Mapping[str, frozenset[str]]) -> list[Entry]:
+        """Return what answers a query: the best first, and of those as good the newest.
+
+        ``holders`` are the standards that firms are certified to, by firm: an offer is asked for
+        those of its firm, as far as it is public whose it is; a line for those that it asks for.
+        """
+        worth = self._worth(query)
+        names = self._candidates(query, worth)
+        found = [
+            entry
+            for entry in (self._entries[name] for name in names)
+            if entry.organization != query.own and fits(entry, query, holders)
+        ]
+        if worth is None:
+            return sorted(found, key=lambda entry: -entry.posted)
+        return sorted(found, key=lambda entry: (-round(worth[entry.name], 2), -entry.posted))
+
+    def _candidates(self, query: Query, worth: Mapping[str, float] | None) -> set[str]:
+        sets: list[set[str]] = []
+        if query.capability:
+            sets.append(self._codes.get(query.capability, set()))
+        if query.region:
+            sets.append(self._places.get(query.region, set()))
+        if worth is not None:
+            sets.append(set(worth))
+        sets.sort(key=len)
+        return set.intersection(*sets) if sets else set(self._entries)
+
+    def _worth(self, query: Query) -> dict[str, float] | None:
+        """Return what each posting is worth for the words; None when none are given."""
+        if not query.text.strip():
+            return None
+        words = search_words.words(query.text)
+        held: dict[str, float] = {}
+        weights = {word: self._weight(word) for word in words}
+        whole = sum(weights.values()) or 1.0
+        for word, weight in weights.items():
+            best: dict[str, float] = {}
+            for table, factor in ((self._description, DESCRIPTION), (self._title, TITLE)):
+                for known in self._like(word):
+                    best.update(dict.fromkeys(table.get(known, ()), factor))
+            for name, factor in best.items():
+                held[name] = held.get(name, 0.0) + weight * factor / whole
+        found = {name: worth for name, worth in held.items() if worth >= LEAST_WORTH * DESCRIPTION}
+        for code, surety in (query.meant or {}).items():
+            for name in self._codes.get(code, ()):
+                found[name] = max(found.get(name, 0.0), surety) + 0.1 * held.get(name, 0.0)
+        return found
+
+    def _weight(self, word: str) -> float:
+        count = len(self._title.get(word, ())) + len(self._description.get(word, ()))
+        return math.log(2 + len(self._entries) / (1 + count))
+
+    def _like(self, word: str) -> Sequence[str]:
+        """Return the known words that a word may be: itself, and those that begin with it."""
+        if len(word) < PREFIX_LETTERS or not word.isascii():
+            return (word,)
+        if self._vocabulary is None:
+            self._vocabulary = sorted(
+                each for each in {*self._title, *self._description} if each.isascii()
+            )
+        start = bisect_left(self._vocabulary, word)
+        near = self._vocabulary[start : start + _MOST_ENDINGS]
+        return [each for each in near if each.startswith(word)]
+
+
+def fits(entry: Entry, query: Query, holders: Mapping[str, frozenset[str]]) -> bool:
+    """Compare an entry with all of a query but its words, by what is public of it."""
+    if query.region and query.region not in entry.places:
+        return False
+    if entry.is_offer and query.standards:
+        certified = holders.get(entry.organization, frozenset())
+        if not entry.identity_public or not query.standards <= certified:
+            return False
+    return any(_part_fits(part, query, entry.is_offer) for part in entry.parts)
+
+
+def _part_fits(part: Part, query: Query, is_offer: bool) -> bool:
+    if query.capability and query.capability not in _upwards(part.capability):
+        return False
+    if not is_offer and not query.standards <= part.standards:
+        return False
+    if query.weeks is None and not query.least:
+        return True
+    if query.least and part.capability not in query.same_unit:
+        return False
+    return _amount(part, query.weeks, is_offer) >= max(query.least, 1)
+
+
+def _amount(part: Part, weeks: tuple[int, int] | None, is_offer: bool) -> int:
+    """Return the ticks there are in the weeks: of an offer their sum, of a line all or nothing."""
+    if weeks is None:
+        return part.open
+    first, last = weeks
+    there = [ticks for week, ticks in part.weeks.items() if first <= week <= last]
+    return sum(there) if is_offer else part.open * bool(there)
+
+
+def _upwards(code: str) -> list[str]:
+    steps = code.split(".")
+    return [".".join(steps[:end]) for end in range(1, len(steps) + 1)]
