@@ -59,6 +59,8 @@ class Rule:
     organization_field: str
     write: bool
     own_only: bool = False
+    recorded: bool = False
+    """Whether the audit keeps who called it."""
 
 
 class Access:
@@ -110,7 +112,15 @@ def _declared(method: MethodDescriptor) -> Rule:
     _check_path(method, access.organization_field)
     if access.own_only and not access.organization_field:
         raise ValueError("is for the organization itself, and yet names no organization")
-    return Rule(access.public, roles, access.organization_field, access.write, access.own_only)
+    changes = access.write or "request_id" in method.input_type.fields_by_name
+    return Rule(
+        access.public,
+        roles,
+        access.organization_field,
+        access.write,
+        access.own_only,
+        changes and not access.unrecorded,
+    )
 
 
 def _check_path(method: MethodDescriptor, dotted: str) -> None:
@@ -177,7 +187,7 @@ async def require_request(
     """
     if not rule.organization_field:
         return
-    for value in dict.fromkeys(_values_at(request, rule.organization_field.split("."))):
+    for value in dict.fromkeys(values_at(request, rule.organization_field.split("."))):
         await _require_value(principal, rule, value, delegations)
 
 
@@ -211,10 +221,10 @@ def organization_of(name: str) -> str:
     return _ORGANIZATIONS + identity if identity else ""
 
 
-def _values_at(value: Any, path: Sequence[str]) -> list[str]:
-    """The texts at the end of a path; where it goes through a repeated field, of each element."""
+def values_at(value: Any, path: Sequence[str]) -> list[str]:
+    """Return the texts at the end of a path; where it goes through a repeated field, of each."""
     if not path:
         return [value if isinstance(value, str) else ""]
     inner = getattr(value, path[0])
     elements = [inner] if isinstance(inner, str | Message) else inner
-    return [text for element in elements for text in _values_at(element, path[1:])]
+    return [text for element in elements for text in values_at(element, path[1:])]

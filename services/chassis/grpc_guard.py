@@ -10,13 +10,29 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+)
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from services.chassis import access, deadlines, errors, faults, grpc_errors, logs, metrics
+from services.chassis import (
+    access,
+    deadlines,
+    errors,
+    faults,
+    grpc_errors,
+    logs,
+    metrics,
+    mutations,
+)
 from services.chassis.grpc_wire import REQUEST_ID_KEY
 from services.chassis.tokens import TokenVerifier
 from services.chassis.validation import require_valid
@@ -42,8 +58,11 @@ class Guard(grpc.aio.ServerInterceptor):
         rules: access.Access,
         verifier: TokenVerifier,
         delegations: access.Delegations,
+        recorder: mutations.Recorder | None = None,
     ) -> None:
         self._access = rules
+        self._recorder = recorder
+        self._left: set[asyncio.Task[None]] = set()
         self._verifier = verifier
         self._delegations = delegations
         self._log = logs.get_logger("rpc")
@@ -80,7 +99,8 @@ class Guard(grpc.aio.ServerInterceptor):
     def _single(self, behaviour: Any, call: "_Call", check: Any) -> Any:
         async def answer(request: Any, context: Context) -> Any:
             async with self._answering(call, context) as principal:
-                return await behaviour(await check(request, call, principal), context)
+                call.answer = await behaviour(await check(request, call, principal), context)
+                return call.answer
 
         return answer
 
@@ -97,6 +117,7 @@ class Guard(grpc.aio.ServerInterceptor):
         return answer
 
     async def _checked(self, request: Any, call: "_Call", principal: access.Principal) -> Any:
+        call.request = request
         # Access before validity: a stranger learns nothing from which fields are wrong.
         await access.require_request(principal, call.rule, request, self._delegations)
         require_valid(request)
@@ -109,6 +130,7 @@ class Guard(grpc.aio.ServerInterceptor):
             first = True
             async for request in requests:
                 if first:
+                    call.request = request
                     await access.require_request(principal, call.rule, request, self._delegations)
                     first = False
                 require_valid(request)
@@ -120,18 +142,20 @@ class Guard(grpc.aio.ServerInterceptor):
     async def _answering(self, call: "_Call", context: Context) -> AsyncIterator[access.Principal]:
         logs.request_id.set(call.request_id)
         deadlines.start(context.time_remaining())
-        started, code, subject = time.perf_counter(), grpc.StatusCode.OK, ""
+        started, code, principal = time.perf_counter(), grpc.StatusCode.OK, access.ANONYMOUS
         trailing = ((REQUEST_ID_KEY, call.request_id),)
         context.set_trailing_metadata(trailing)
         metrics.RPCS_IN_FLIGHT.inc()
         try:
             principal = await self._authenticate(call)
-            subject = principal.subject
             access.become(principal)
             access.require_role(principal, call.rule)
             yield principal
+            await self._record(call, principal, mutations.OK)
         except (asyncio.CancelledError, GeneratorExit):
             code = grpc.StatusCode.CANCELLED
+            # The caller has gone, and nobody knows yet how far the call came.
+            self._leave(self._record(call, principal, code.name))
             raise
         except grpc.aio.AbortError:
             code = _code_of(context)
@@ -142,6 +166,7 @@ class Guard(grpc.aio.ServerInterceptor):
             status = grpc_errors.to_status(refusal)
             code = status.code
             self._log_failure(call, code, error)
+            await self._record(call, principal, grpc_errors.reason_name(refusal.reason))
             await context.abort(code, status.message, (*trailing, *status.trailing_metadata))
         finally:
             metrics.RPCS_IN_FLIGHT.dec()
@@ -153,8 +178,22 @@ class Guard(grpc.aio.ServerInterceptor):
                 method=call.path,
                 code=code.name,
                 milliseconds=round(seconds * 1000, 1),
-                subject=subject,
+                subject=principal.subject,
             )
+
+    def _leave(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._left.add(task)
+        task.add_done_callback(self._left.discard)
+
+    async def _record(self, call: "_Call", principal: access.Principal, outcome: str) -> None:
+        if self._recorder is None or not call.rule.recorded:
+            return
+        done = mutations.of_call(
+            call.path, call.rule, principal, call.request, call.answer, outcome, call.request_id
+        )
+        if done:
+            await self._recorder(done)
 
     def _log_failure(self, call: "_Call", code: grpc.StatusCode, error: Exception) -> None:
         if code is grpc.StatusCode.INTERNAL:
@@ -181,11 +220,13 @@ class Guard(grpc.aio.ServerInterceptor):
 class _Call:
     """One call as its metadata tells it."""
 
-    __slots__ = ("authorization", "path", "request_id", "rule")
+    __slots__ = ("answer", "authorization", "path", "request", "request_id", "rule")
 
     def __init__(self, path: str, rule: access.Rule, metadata: dict[str, str]) -> None:
         self.path = path
         self.rule = rule
+        self.request: Any = None
+        self.answer: Any = None
         self.authorization = metadata.get("authorization", "")
         given = metadata.get(REQUEST_ID_KEY, "")
         self.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

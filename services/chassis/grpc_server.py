@@ -13,6 +13,7 @@ from services.chassis.access import Access, Delegations, Rule
 from services.chassis.app import App
 from services.chassis.grpc_guard import Guard
 from services.chassis.grpc_wire import MESSAGE_BYTES
+from services.chassis.mutations import Recorder
 from services.chassis.tokens import TokenVerifier
 
 # (descriptor of the service, the generated add_…_to_server, the servicer)
@@ -38,16 +39,18 @@ async def grpc_server(
     verifier: TokenVerifier,
     delegations: Delegations,
     extra_access: Mapping[str, Rule] | None = None,
+    recorder: Recorder | None = None,
 ) -> int:
     """Start serving and return the port (``port`` 0: a free one).
 
-    ``extra_access`` gives the rules, by path, of services whose protos declare none.
+    ``recorder`` is told of every change and of every attempt at one. ``extra_access`` gives the
+    rules, by path, of services whose protos declare none.
 
     Raises ValueError naming each RPC without a proper access rule, OSError when the port is
     taken. The server drains before anything else of the app is closed.
     """
     descriptors = [descriptor for descriptor, _, _ in servicers]
-    guard = Guard(Access(descriptors, extra_access), verifier, delegations)
+    guard = Guard(Access(descriptors, extra_access), verifier, delegations, recorder)
     server = grpc.aio.server(
         interceptors=[*traces.server_interceptors(), guard], options=list(_OPTIONS)
     )

@@ -22,6 +22,7 @@ from services.matching.grpc_api.service import MatchingServicer
 from services.matching.identity import ServiceIdentity
 from services.matching.leases import Leases, every
 from services.matching.ledger import Ledger
+from services.matching.recording import Recorder
 from services.matching.rounds.runner import RoundRunner
 from services.matching.scheduler import Scheduler
 from services.matching.settings import MatchingSettings
@@ -81,6 +82,8 @@ async def build(app: App, settings: MatchingSettings) -> int:
     registry = grpc_client.channel(settings.registry_address, token=identity.token)
     app.push(registry.close)
 
+    recorder = Recorder(bus.publisher)
+    app.spawn("recorder", recorder.run())
     parts = await _wire(app, settings, stores, database, bus, registry)
     verifier = TokenVerifier(identity.jwks)
     return await grpc_server(
@@ -102,6 +105,7 @@ async def build(app: App, settings: MatchingSettings) -> int:
         verifier,
         delegations_of(lambda: parts.follower.book),
         extra_access=RULES,
+        recorder=recorder.changed,
     )
 
 

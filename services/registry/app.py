@@ -27,7 +27,7 @@ from services.registry.mail_parts import open_mail
 from services.registry.posting_parts import PostingParts, PostingStores
 from services.registry.settings import RegistrySettings
 from services.registry.signing_key import signer
-from services.registry.usecases import credit, places
+from services.registry.usecases import audit, credit, places
 from services.registry.usecases.dead_letters import DeadLetterDesk
 from services.registry.usecases.import_files import Imports
 from services.registry.usecases.mail_settings import MailChoices
@@ -170,6 +170,8 @@ def _follow(app: App, bus: Bus, identity: Identity, postings: PostingParts) -> N
     """Follow what changes elsewhere."""
     app.spawn("taxonomy", postings.taxonomy.follow())
     app.spawn("credit", bus.consume(credit.DURABLE, credit.SUBJECTS, identity.credit.follow))
+    entries = identity.audit_entries
+    app.spawn("audit", bus.consume_batches(audit.DURABLE, audit.SUBJECTS, entries.follow))
     follower = places.Places(postings.stores.offers, postings.stores.demands)
     app.spawn("places", bus.consume(places.DURABLE, places.SUBJECTS, follower.follow))
 
@@ -267,4 +269,5 @@ async def _serve(
         ],
         TokenVerifier(identity.tokens.fetch),
         identity.organizations.is_delegate,
+        recorder=identity.audit.changed,
     )

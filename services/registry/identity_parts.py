@@ -139,7 +139,7 @@ async def open_identity(
     async with AuditLog(database, clock) as audit:
         await audit.ensure_indexes()
         credit = Credit(organizations, credit_accounts, clock)
-        sign_up = SignUp(organizations, accounts, passwords, audit, clock)
+        sign_up = SignUp(organizations, accounts, passwords, clock)
         try:
             yield Identity(
                 organizations=organizations,
@@ -173,9 +173,9 @@ async def open_identity(
                     audit,
                     clock,
                 ),
-                keys=Keys(organizations, keys, audit, clock),
+                keys=Keys(organizations, keys, clock),
                 organization_calls=OrganizationCalls(organizations, audit, relations, clock),
-                delegations=Delegations(organizations, audit, clock),
+                delegations=Delegations(organizations, clock),
                 erasure=Erasure(
                     organizations,
                     accounts,
@@ -194,12 +194,10 @@ async def open_identity(
                 ),
                 audit_entries=AuditEntries(organizations, audit),
                 credit=credit,
-                credit_events=CreditEvents(
-                    organizations, credit_accounts, credit.regrade, audit, clock
-                ),
+                credit_events=CreditEvents(organizations, credit_accounts, credit.regrade, clock),
                 drafts=Drafts(drafts, clock),
                 imports=imports,
-                calendar_feeds=CalendarFeeds(feeds, audit, clock),
+                calendar_feeds=CalendarFeeds(feeds, clock),
                 webhooks=webhooks,
                 mail=mail,
                 clock=clock,

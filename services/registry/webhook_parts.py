@@ -28,4 +28,4 @@ def open_webhooks(
         bus.consume(webhook_events.DURABLE, webhook_events.SUBJECTS, follower.follow),
     )
     app.spawn("webhook sender", sender.run())
-    return WebhookDesk(store, seal, identity.audit, clock, private=private)
+    return WebhookDesk(store, seal, clock, private=private)

@@ -20,6 +20,7 @@ SIGNED_IN = (
     "/organization/keys",
     "/organization/platforms",
     "/organization/credit",
+    "/organization/audit",
     "/organization/webhooks",
     "/account/password",
     "/account/mail",

@@ -13,7 +13,13 @@ from spareline.matching.v1 import matching_service_pb2 as pb
 
 _PATH = "/google.longrunning.Operations/"
 _ANYONE = Rule(public=False, roles=frozenset(), organization_field="", write=False)
-_OPERATOR = Rule(public=False, roles=frozenset({"operator"}), organization_field="", write=True)
+_OPERATOR = Rule(
+    public=False,
+    roles=frozenset({"operator"}),
+    organization_field="",
+    write=True,
+    recorded=True,
+)
 _DEFAULT_WAIT_SECONDS = 30.0
 _LONGEST_WAIT_SECONDS = 3600.0
 

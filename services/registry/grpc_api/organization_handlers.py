@@ -91,7 +91,7 @@ class OrganizationHandlers:
         self, request: api.DecideCreditEventRequest, _context: Context
     ) -> CreditEvent:
         """Decide about a contested credit event."""
-        return await self.identity.credit_events.decide(current(), request)
+        return await self.identity.credit_events.decide(request)
 
     async def GetCreditAccount(
         self, request: api.GetCreditAccountRequest, _context: Context

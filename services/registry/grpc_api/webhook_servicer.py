@@ -2,7 +2,6 @@
 
 from google.protobuf.empty_pb2 import Empty
 
-from services.chassis.access import current
 from services.registry.grpc_api.callers import Context
 from services.registry.usecases.webhooks import WebhookDesk
 from spareline.market.v1.webhook_pb2 import Webhook, WebhookDelivery
@@ -18,7 +17,7 @@ class WebhookServicer(WebhookServiceServicer):
 
     async def CreateWebhook(self, request: api.CreateWebhookRequest, _context: Context) -> Webhook:
         """Make a webhook."""
-        return await self._desk.create(current(), request)
+        return await self._desk.create(request)
 
     async def GetWebhook(self, request: api.GetWebhookRequest, _context: Context) -> Webhook:
         """Read a webhook."""
@@ -32,18 +31,18 @@ class WebhookServicer(WebhookServiceServicer):
 
     async def UpdateWebhook(self, request: api.UpdateWebhookRequest, _context: Context) -> Webhook:
         """Change a webhook."""
-        return await self._desk.update(current(), request)
+        return await self._desk.update(request)
 
     async def DeleteWebhook(self, request: api.DeleteWebhookRequest, _context: Context) -> Empty:
         """End a webhook."""
-        await self._desk.delete(current(), request.name)
+        await self._desk.delete(request.name)
         return Empty()
 
     async def RotateWebhookSecret(
         self, request: api.RotateWebhookSecretRequest, _context: Context
     ) -> Webhook:
         """Make a new secret."""
-        return await self._desk.rotate(current(), request)
+        return await self._desk.rotate(request)
 
     async def ListWebhookDeliveries(
         self, request: api.ListWebhookDeliveriesRequest, _context: Context
@@ -55,4 +54,4 @@ class WebhookServicer(WebhookServiceServicer):
         self, request: api.ReplayWebhookDeliveryRequest, _context: Context
     ) -> WebhookDelivery:
         """Send an event once more."""
-        return await self._desk.replay(current(), request.name)
+        return await self._desk.replay(request.name)

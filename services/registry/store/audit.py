@@ -1,24 +1,34 @@
-"""The audit log: written in batches behind the calls, read by organization, newest first."""
+"""The audit log: written in batches, never changed, read by organization or whole, newest first.
+
+An entry that concerns two organizations stands in both logs; the second one is marked as a copy,
+so that it counts once where all are read. Readings are stored behind the calls; a change is
+stored before its call is answered.
+"""
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from pymongo.errors import BulkWriteError
 
 from services.chassis import faults, logs
 from services.chassis.aggregates import Document
 from services.chassis.mongo import Database
+from services.chassis.mutations import OK, Mutation
+from services.registry.domain import auditing
 from services.registry.domain.instants import Clock, now_ms, timestamp
 from spareline.market.v1.organization_pb2 import AuditEntry
 
 FLUSH_SECONDS = 0.2
 BATCH = 1000
-_RANDOM_BITS = 20
+RANDOM_BITS = 20
 _DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
+_WIDENING = 8
+_PATIENCE_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 5.0
 _DUPLICATE_CODE = 11000
 
@@ -36,8 +46,9 @@ class AuditLog:
         self._log = logs.get_logger("audit")
 
     async def ensure_indexes(self) -> None:
-        """Create the index that pages are read by."""
+        """Create the indexes that pages are read by."""
         await self._collection.create_index([("organization", 1), ("order", 1)])
+        await self._collection.create_index("order")
 
     def record(
         self,
@@ -48,14 +59,12 @@ class AuditLog:
         resource: str,
         fields: Sequence[str] = (),
     ) -> None:
-        """Note that ``actor`` did something to a resource of ``organization``.
+        """Note that ``actor`` read something of ``organization``.
 
         It is stored a moment later, so a crash of the process can lose the last entries.
         """
         instant = self._clock()
-        order = instant << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
         entry = AuditEntry(
-            name=f"{organization}/auditEntries/{order:016x}",
             time=timestamp(instant),
             actor=actor,
             actor_organization=actor_organization,
@@ -63,14 +72,44 @@ class AuditLog:
             resource=resource,
             fields=fields,
         )
-        self._pending.append(
-            {
-                "_id": entry.name,
-                "organization": organization,
-                "order": order,
-                "body": entry.SerializeToString(),
-            }
-        )
+        self.add(entry, [organization], instant << RANDOM_BITS | secrets.randbits(RANDOM_BITS))
+
+    async def changed(self, mutations: Sequence[Mutation]) -> None:
+        """Store what a call has changed. While the store is away it stays pending."""
+        instant = self._clock()
+        for each in mutations:
+            entry = auditing.entry(each, instant)
+            order = instant << RANDOM_BITS | secrets.randbits(RANDOM_BITS)
+            self.add(entry, auditing.logs_of(entry, each.organization), order)
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await asyncio.shield(self.flush())
+        except Exception as error:
+            if not faults.is_away(error):
+                raise
+            self._log.warning("cannot store just now", error=type(error).__name__)
+
+    def add(self, entry: AuditEntry, organizations: Sequence[str], order: int) -> None:
+        """Put an entry into the logs of some organizations; the first is the one concerned.
+
+        ``order`` sorts the log and names the entry: milliseconds, then RANDOM_BITS that tell
+        entries of the same instant apart.
+        """
+        for index, organization in enumerate(organizations):
+            entry.name = f"{organization}/auditEntries/{order:016x}"
+            self._pending.append(
+                {
+                    "_id": entry.name,
+                    "organization": organization,
+                    "order": order,
+                    "copy": index > 0,
+                    "rpc": entry.method.rpartition(".")[2],
+                    "refused": entry.outcome not in ("", OK),
+                    "actor": entry.actor,
+                    "actor_organization": entry.actor_organization,
+                    "body": entry.SerializeToString(),
+                }
+            )
         self._wanted.set()
 
     async def flush(self) -> None:
@@ -88,24 +127,31 @@ class AuditLog:
                 del self._pending[: len(batch)]
 
     async def page(
-        self, organization: str, before: int, since_ms: int, size: int
+        self,
+        organization: str,
+        before: int,
+        since_ms: int,
+        size: int,
+        conditions: Mapping[str, Any] | None = None,
     ) -> list[tuple[int, AuditEntry]]:
         """Return the entries below an order (0: the newest), newest first, with their orders.
 
-        Looks back in growing windows, down to ``since_ms``: a page of a long log must not
-        cost as much as the whole.
+        ``organization`` empty: of all, each entry once. Looks back in growing windows, down to
+        ``since_ms``: a page of a long log must not cost as much as the whole.
         """
         await self.flush()
-        newest = before or (self._clock() + 1) << _RANDOM_BITS
-        oldest, window = since_ms << _RANDOM_BITS, _DAY_MS << _RANDOM_BITS
+        newest = before or (self._clock() + 1) << RANDOM_BITS
+        oldest = since_ms << RANDOM_BITS
+        window = (_DAY_MS if organization else _HOUR_MS) << RANDOM_BITS
+        within = {"organization": organization} if organization else {"copy": {"$ne": True}}
         found: list[tuple[int, AuditEntry]] = []
         while len(found) < size and newest > oldest:
             floor = max(oldest, newest - window)
-            condition = {"organization": organization, "order": {"$gte": floor, "$lt": newest}}
-            cursor = self._collection.find(condition).sort("order", -1).limit(size - len(found))
+            query = {**within, **(conditions or {}), "order": {"$gte": floor, "$lt": newest}}
+            cursor = self._collection.find(query).sort("order", -1).limit(size - len(found))
             async for document in cursor:
                 found.append((document["order"], AuditEntry.FromString(document["body"])))
-            newest, window = floor, window * 8
+            newest, window = floor, window * _WIDENING
         return found
 
     async def delete_all(self, organization: str) -> None:

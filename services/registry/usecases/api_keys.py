@@ -11,7 +11,6 @@ from services.registry.domain import refusals
 from services.registry.domain.instants import Clock, milliseconds, timestamp
 from services.registry.domain.secret_tokens import API_KEY, SecretToken
 from services.registry.store.api_keys import ApiKeys, api_key
-from services.registry.store.audit import AuditLog
 from services.registry.store.changes import Change
 from services.registry.store.organizations import ACTIVE, Organizations
 from services.registry.usecases import pages
@@ -27,12 +26,9 @@ _ID_LENGTH = 16
 class Keys:
     """Makes, lists and ends keys."""
 
-    def __init__(
-        self, organizations: Organizations, keys: ApiKeys, audit: AuditLog, clock: Clock
-    ) -> None:
+    def __init__(self, organizations: Organizations, keys: ApiKeys, clock: Clock) -> None:
         self._organizations = organizations
         self._keys = keys
-        self._audit = audit
         self._clock = clock
 
     async def create(
@@ -72,7 +68,6 @@ class Keys:
             if repeated is None:
                 raise refusals.conflict()
             return repeated
-        self._note(principal, "create", name, parent)
         return api.CreateApiKeyResponse(api_key=key, secret=token.text())
 
     async def _repeated(self, name: str, replay: Replay) -> api.CreateApiKeyResponse | None:
@@ -107,11 +102,7 @@ class Keys:
             if await self._keys.get(request.name) is None:
                 raise refusals.not_found(request.name)
             await self._organizations.change(parent, decide)
-            self._note(principal, "delete", request.name, parent)
         await self._keys.delete(request.name)
-
-    def _note(self, principal: Principal, action: str, name: str, parent: str) -> None:
-        self._audit.record(parent, principal.subject, principal.organization, action, name)
 
 
 def _identity(parent: str, request_id: str) -> str:

@@ -6,7 +6,6 @@ from services.chassis.aggregates import Document
 from services.registry.domain import refusals
 from services.registry.domain.instants import Clock, timestamp
 from services.registry.domain.secret_tokens import CALENDAR, SecretToken
-from services.registry.store.audit import AuditLog
 from services.registry.store.calendar_feeds import CalendarFeeds as Store
 from services.registry.store.changes import ATTEMPTS
 from services.registry.usecases.replay import Replay
@@ -19,9 +18,8 @@ PATTERN = "organizations/{organization}/members/{member}/calendarFeed"
 class CalendarFeeds:
     """Makes, shows and ends the caller's own feed."""
 
-    def __init__(self, store: Store, audit: AuditLog, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
-        self._audit = audit
         self._clock = clock
 
     async def get(self, principal: Principal, name: str) -> CalendarFeed:
@@ -52,7 +50,6 @@ class CalendarFeeds:
             }
             after = _shown({"_id": request.name, **fields})
             if await self._store.put(request.name, document, fields, replay.answer(after)):
-                self._note(principal, "rotate", request.name)
                 return api.RotateCalendarFeedResponse(calendar_feed=after, secret=token.text())
         raise refusals.conflict()
 
@@ -60,11 +57,6 @@ class CalendarFeeds:
         """End the feed. Raises PermissionDenied."""
         _own(principal, name)
         await self._store.delete(name)
-        self._note(principal, "delete", name)
-
-    def _note(self, principal: Principal, action: str, name: str) -> None:
-        parent = principal.organization
-        self._audit.record(parent, principal.subject, parent, action, name)
 
 
 def member_of(name: str) -> str:

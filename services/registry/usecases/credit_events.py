@@ -8,7 +8,6 @@ from services.chassis.aggregates import Document
 from services.registry.domain import credit, refusals
 from services.registry.domain.credit import Experience
 from services.registry.domain.instants import Clock, timestamp
-from services.registry.store.audit import AuditLog
 from services.registry.store.changes import Change
 from services.registry.store.credit import CreditAccounts, experiences, fields
 from services.registry.store.organizations import Organizations
@@ -33,14 +32,12 @@ class CreditEvents:
         organizations: Organizations,
         accounts: CreditAccounts,
         regrade: Callable[[str], Awaitable[None]],
-        audit: AuditLog,
         clock: Clock,
     ) -> None:
         """``regrade`` brings an organization's grade up to date with its account."""
         self._organizations = organizations
         self._accounts = accounts
         self._regrade = regrade
-        self._audit = audit
         self._clock = clock
 
     async def account(
@@ -112,27 +109,21 @@ class CreditEvents:
         """
         parent = f"organizations/{names.parse(PATTERN, request.name)['organization']}"
         await require_owner_of(self._organizations, principal, parent)
-        done = await self._change(
+        return await self._change(
             request.name, Replay.of(request), lambda each: credit.contest(each, request.note)
         )
-        self._note(principal, "contest", request.name)
-        return done
 
-    async def decide(
-        self, principal: Principal, request: api.DecideCreditEventRequest
-    ) -> CreditEvent:
+    async def decide(self, request: api.DecideCreditEventRequest) -> CreditEvent:
         """Uphold a contested event, or strike it out.
 
         Raises NotFound, FailedPrecondition (CREDIT_EVENT_STATE).
         """
         now = self._clock()
-        done = await self._change(
+        return await self._change(
             request.name,
             Replay.of(request),
             lambda each: credit.decide(each, request.verdict, request.reason, now),
         )
-        self._note(principal, "decide", request.name)
-        return done
 
     async def _change(
         self, name: str, replay: Replay, changed: Callable[[Experience], Experience]
@@ -164,10 +155,6 @@ class CreditEvents:
         await require_owner_of(self._organizations, principal, parent, managed=True, operator=True)
         if await self._organizations.get(parent) is None:
             raise refusals.not_found(parent)
-
-    def _note(self, principal: Principal, action: str, name: str) -> None:
-        parent = "/".join(name.split("/")[:2])
-        self._audit.record(parent, principal.subject, principal.organization, action, name)
 
 
 def _shown(experience: Experience, now_ms: int) -> CreditEvent:

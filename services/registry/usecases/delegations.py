@@ -11,7 +11,6 @@ from services.chassis.errors import AlreadyExists
 from services.registry.domain import organizations as records
 from services.registry.domain import refusals
 from services.registry.domain.instants import Clock, timestamp
-from services.registry.store.audit import AuditLog
 from services.registry.store.changes import Change
 from services.registry.store.organizations import ACTIVE, Organizations, body_fields, record
 from services.registry.usecases import pages
@@ -42,9 +41,8 @@ def _delegation(parent: str, kept: Document) -> Delegation:
 class Delegations:
     """Gives, lists and ends delegations."""
 
-    def __init__(self, organizations: Organizations, audit: AuditLog, clock: Clock) -> None:
+    def __init__(self, organizations: Organizations, clock: Clock) -> None:
         self._organizations = organizations
-        self._audit = audit
         self._clock = clock
 
     async def create(
@@ -79,7 +77,6 @@ class Delegations:
             return self._change(document, [*document["delegations"], kept], replay, answered[0])
 
         await self._organizations.change(parent, decide)
-        self._note(principal, "create", parent, answered[0].name)
         return answered[0]
 
     async def _require_platform(self, parent: str, platform: str) -> None:
@@ -128,7 +125,6 @@ class Delegations:
             return self._change(document, left, replay, Empty())
 
         await self._organizations.change(parent, decide)
-        self._note(principal, "delete", parent, request.name)
 
     def _change(
         self,
@@ -146,6 +142,3 @@ class Delegations:
         event = Event.of(records.updated(following))
         fields = {**body_fields(following), "delegations": list(kept)}
         return Change(fields, [event], replay.answer(answer))
-
-    def _note(self, principal: Principal, action: str, parent: str, name: str) -> None:
-        self._audit.record(parent, principal.subject, principal.organization, action, name)

@@ -68,7 +68,6 @@ class Members:
         answered = replay.stored(await self._accounts.get(person.email), Member)
         if answered is None:
             answered = await self._insert(person, parent, request.password, replay)
-            self._note(principal, "create", name)
         if answered.role == Member.ROLE_OWNER:
             await self._set_owner(parent, answered.name, owner=True)
         return answered
@@ -140,7 +139,6 @@ class Members:
         await self._accounts.change(account["_id"], decide)
         if changes_role and owner:
             await self._set_owner(parent, name, owner=True)
-        self._note(principal, "update", name, paths)
         return written[0]
 
     async def delete(self, principal: Principal, request: api.DeleteMemberRequest) -> None:
@@ -160,8 +158,6 @@ class Members:
         await self._drafts.delete_of_member(request.name)
         await self._mail.delete_below(request.name)
         await self._feeds.delete_below(request.name)
-        if not repeated:
-            self._note(principal, "delete", request.name)
 
     async def change_password(
         self, principal: Principal, request: api.ChangePasswordRequest, session: str
@@ -189,7 +185,6 @@ class Members:
 
         await self._accounts.change(account["_id"], decide)
         await self._sessions.end_all(principal.subject, but=session)
-        self._note(principal, "change_password", principal.subject)
 
     async def _present(self, name: str) -> Document:
         account = await self._accounts.by_name(name)
@@ -213,12 +208,6 @@ class Members:
             return Change({"owners": owners}, answer=answer)
 
         await self._organizations.change(parent, decide)
-
-    def _note(
-        self, principal: Principal, action: str, name: str, fields: "tuple[str, ...]" = ()
-    ) -> None:
-        parent = "/".join(name.split("/")[:2])
-        self._audit.record(parent, principal.subject, principal.organization, action, name, fields)
 
     def _note_reading(self, principal: Principal, parent: str) -> None:
         if principal.organization != parent:

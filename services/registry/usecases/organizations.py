@@ -60,7 +60,6 @@ class OrganizationCalls:
                 events=events,
                 answer=replay.answer(made),
             ):
-                self._note(principal, "create", name, ("delegations",))
                 return made
             present = await self._organizations.document(name)
             if present is not None and present["managed_by"] == platform:
@@ -88,12 +87,12 @@ class OrganizationCalls:
         if principal.role == "service" or principal.organization == name:
             return found
         if principal.role == "operator" or principal.organization in found.delegates:
-            self._note(principal, "read", name, ("contact",))
+            self._note_reading(principal, name, ("contact",))
             return found
         relation = await self._relations(principal.organization, name)
         seen, disclosed = records.visible(found, relation)
         if disclosed:
-            self._note(principal, "read", name, tuple(disclosed))
+            self._note_reading(principal, name, tuple(disclosed))
         return seen
 
     async def list(
@@ -155,7 +154,6 @@ class OrganizationCalls:
             return Change(fields, [event], replay.answer(following))
 
         await self._organizations.change(name, decide)
-        self._note(principal, "update", name, tuple(paths))
         return answered[0]
 
     async def _require_owner(self, principal: Principal, name: str) -> None:
@@ -166,7 +164,5 @@ class OrganizationCalls:
         )
         await require_owner_of(self._organizations, principal, name, managed=True)
 
-    def _note(
-        self, principal: Principal, action: str, name: str, fields: "tuple[str, ...]"
-    ) -> None:
-        self._audit.record(name, principal.subject, principal.organization, action, name, fields)
+    def _note_reading(self, principal: Principal, name: str, fields: "tuple[str, ...]") -> None:
+        self._audit.record(name, principal.subject, principal.organization, "read", name, fields)

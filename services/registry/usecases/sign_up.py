@@ -13,7 +13,6 @@ from services.registry.domain import refusals
 from services.registry.domain.instants import Clock, timestamp
 from services.registry.domain.passwords import Passwords
 from services.registry.store.accounts import Accounts, account_fields, member
-from services.registry.store.audit import AuditLog
 from services.registry.store.organizations import Organizations, record
 from services.registry.usecases.replay import Replay
 from spareline.errors.v1 import reason_pb2
@@ -31,13 +30,11 @@ class SignUp:
         organizations: Organizations,
         accounts: Accounts,
         passwords: Passwords,
-        audit: AuditLog,
         clock: Clock,
     ) -> None:
         self._organizations = organizations
         self._accounts = accounts
         self._passwords = passwords
-        self._audit = audit
         self._clock = clock
 
     async def __call__(self, request: SignUpRequest) -> SignUpResponse:
@@ -87,10 +84,7 @@ class SignUp:
             if answered is not None:
                 return answered
             account = await self._continued(request, replay, earlier)
-        response = await self._found(account, exact=bool(request.organization_id))
-        created = response.organization.name
-        self._audit.record(created, response.member.name, created, "create", created)
-        return response
+        return await self._found(account, exact=bool(request.organization_id))
 
     async def _continued(
         self, request: SignUpRequest, replay: Replay, earlier: Document

@@ -4,13 +4,11 @@ import hashlib
 from collections.abc import Callable
 
 from services.chassis import names
-from services.chassis.access import Principal
 from services.chassis.aggregates import Document, New, etag
 from services.chassis.errors import FailedPrecondition
 from services.registry.domain import refusals, webhook_targets
 from services.registry.domain.instants import Clock, timestamp
 from services.registry.domain.webhook_signing import Seal, new_secret
-from services.registry.store.audit import AuditLog
 from services.registry.store.changes import ATTEMPTS
 from services.registry.store.webhooks import PENDING, Webhooks
 from services.registry.usecases import pages
@@ -31,17 +29,14 @@ _CHANGEABLE = ("url", "display_name", "event_types", "paused")
 class WebhookDesk:
     """Makes, changes, lists and ends webhooks."""
 
-    def __init__(
-        self, store: Webhooks, seal: Seal, audit: AuditLog, clock: Clock, *, private: bool
-    ) -> None:
+    def __init__(self, store: Webhooks, seal: Seal, clock: Clock, *, private: bool) -> None:
         """``private``: targets in private networks are allowed."""
         self._store = store
         self._seal = seal
-        self._audit = audit
         self._clock = clock
         self._private = private
 
-    async def create(self, principal: Principal, request: api.CreateWebhookRequest) -> Webhook:
+    async def create(self, request: api.CreateWebhookRequest) -> Webhook:
         """Make a webhook; a repeat gets it without the secret.
 
         Raises InvalidArgument (webhook.url, webhook.event_types), FailedPrecondition when there
@@ -76,7 +71,6 @@ class WebhookDesk:
         )
         if not inserted[0]:
             raise refusals.conflict()
-        self._note(principal, "create", name)
         answer.secret = secret
         return answer
 
@@ -92,7 +86,7 @@ class WebhookDesk:
         )
         return api.ListWebhooksResponse(webhooks=page, next_page_token=following)
 
-    async def update(self, principal: Principal, request: api.UpdateWebhookRequest) -> Webhook:
+    async def update(self, request: api.UpdateWebhookRequest) -> Webhook:
         """Change a webhook. Raises InvalidArgument, NotFound, Aborted (ETAG_MISMATCH)."""
         given, paths = request.webhook, tuple(request.update_mask.paths) or _CHANGEABLE
         for path in paths:
@@ -111,13 +105,9 @@ class WebhookDesk:
             _copy(given, content, paths)
             return {"body": content.SerializeToString(deterministic=True)}
 
-        done = await self._change(given.name, Replay.of(request), change)
-        self._note(principal, "update", given.name)
-        return done
+        return await self._change(given.name, Replay.of(request), change)
 
-    async def rotate(
-        self, principal: Principal, request: api.RotateWebhookSecretRequest
-    ) -> Webhook:
+    async def rotate(self, request: api.RotateWebhookSecretRequest) -> Webhook:
         """Make a new secret; the one before signs for a day more. Raises NotFound."""
         secret, replay = new_secret(), Replay.of(request)
         repeated = replay.stored(await self._present(request.name), Webhook)
@@ -132,15 +122,13 @@ class WebhookDesk:
             }
 
         answer = await self._change(request.name, replay, change)
-        self._note(principal, "rotate", request.name)
         answer.secret = secret
         return answer
 
-    async def delete(self, principal: Principal, name: str) -> None:
+    async def delete(self, name: str) -> None:
         """End a webhook. None is no error."""
         names.parse(PATTERN, name)
         await self._store.delete(name)
-        self._note(principal, "delete", name)
 
     async def deliveries(
         self, request: api.ListWebhookDeliveriesRequest
@@ -154,12 +142,11 @@ class WebhookDesk:
         )
         return api.ListWebhookDeliveriesResponse(deliveries=page, next_page_token=following)
 
-    async def replay(self, principal: Principal, name: str) -> WebhookDelivery:
+    async def replay(self, name: str) -> WebhookDelivery:
         """Send an event once more. Raises NotFound."""
         names.parse(DELIVERY, name)
         if not await self._store.replay(name, self._clock()):
             raise refusals.not_found(name)
-        self._note(principal, "replay", name)
         document = await self._store.delivery(name)
         if document is None:
             raise refusals.not_found(name)
@@ -199,10 +186,6 @@ class WebhookDesk:
                 f"There is no event {unknown[0]}",
                 f"Choose from {', '.join(sorted(TYPES))}",
             )
-
-    def _note(self, principal: Principal, action: str, name: str) -> None:
-        owner = "/".join(name.split("/")[:2])
-        self._audit.record(owner, principal.subject, principal.organization, action, name)
 
 
 def shown(document: Document) -> Webhook:

@@ -82,6 +82,10 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("POST", "/operator/credit/{organization}/{event}"): Expected(
         FORBIDDEN, FORBIDDEN, FORBIDDEN, ABSENT, form=_VERDICT
     ),
+    ("GET", "/organization/audit"): Expected(200, FORBIDDEN, 200, 200),
+    ("GET", "/organization/audit.csv"): Expected(200, FORBIDDEN, 200, 200),
+    ("GET", "/operator/audit"): _OPERATOR,
+    ("GET", "/operator/audit.csv"): _OPERATOR,
     ("GET", "/account/password"): _OWN,
     ("POST", "/account/password"): Expected(400, 400, 400, 400),
     ("GET", "/account/mail"): _OWN,

@@ -46,7 +46,8 @@ def _organization(path: str) -> Make:
     )
 
 
-_ALL_CONTESTED = dict.fromkeys(
+# Only operators read across organizations.
+_NOT_OF_ALL = dict.fromkeys(
     ("owner_a", "trader_a", "viewer_a", "key_a", "owner_b", "platform_with", "platform_without"),
     "ORGANIZATION_FORBIDDEN",
 )
@@ -180,6 +181,13 @@ ORGANIZATIONS = (
         "NOT_FOUND",
     ),
     Case("ListAuditEntries", same(reg.ListAuditEntriesRequest(parent=A)), but=_NOT_THE_PLATFORM),
+    Case(
+        "ListAuditEntries",
+        same(reg.ListAuditEntriesRequest(parent="organizations/-", page_size=1)),
+        but=_NOT_OF_ALL,
+        concerns_a=False,
+        note="of all",
+    ),
     Case("ListCreditEvents", same(reg.ListCreditEventsRequest(parent=A)), but=_NOT_THE_PLATFORM),
     Case(
         "ContestCreditEvent",
@@ -189,7 +197,7 @@ ORGANIZATIONS = (
     Case(
         "ListCreditEvents",
         same(reg.ListCreditEventsRequest(parent="organizations/-", contested_only=True)),
-        but=_ALL_CONTESTED,
+        but=_NOT_OF_ALL,
         concerns_a=False,
         note="of all",
     ),

@@ -186,7 +186,15 @@ async def served(database: Database) -> AsyncIterator[Served]:
         ]
         verifier = TokenVerifier(identity.tokens.fetch)
         delegations = identity.organizations.is_delegate
-        port = await grpc_server(app, "127.0.0.1", 0, services, verifier, delegations)
+        port = await grpc_server(
+            app,
+            "127.0.0.1",
+            0,
+            services,
+            verifier,
+            delegations,
+            recorder=identity.audit.changed,
+        )
         running = Served(f"127.0.0.1:{port}", identity, ledger, clock)
         yield running
         await running.close()
