@@ -14,11 +14,12 @@ from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
-from services.gateway.routes import ROUTES
+from services.gateway import routes
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
-_ENDLESS = re.compile(r"(^|/)live$")
 _FILES = ("/static/", "/api", "/health/")
 _SECONDS = 60.0
 
@@ -114,22 +115,14 @@ class Known:
 
 async def explore(reader: Reader, start: Iterable[str], most: int) -> Known:
     """Follow the links from some pages on, to at most so many addresses of each route."""
-    patterns = [
-        (re.compile(re.sub(r"{[^:}]+:([^}]+)}", r"(?:\1)", route.path).replace(".", r"\.")), route)
-        for route in ROUTES
-    ]
-    patterns = [
-        (re.compile("^" + re.sub(r"{[^}]+}", "[^/]+", pattern.pattern) + "$"), route)
-        for pattern, route in patterns
-        if route.method == "GET" and not route.path.startswith(_FILES)
-    ]
+    router = web.Application()
+    routes.add(router)
     known, files = Known(), dict[str, int]()
     waiting, seen = list(start), set(start)
     while waiting:
         path = waiting.pop(0)
-        bare = urlsplit(path).path
-        route = next((route.path for found, route in patterns if found.match(bare)), None)
-        if route is None or _ENDLESS.search(bare) or len(known.addresses[route]) >= most:
+        route = await _route(router, path)
+        if not _is_page(route) or len(known.addresses[route]) >= most:
             continue
         page = await reader.get(path)
         if page.status >= 400:
@@ -151,6 +144,17 @@ async def explore(reader: Reader, start: Iterable[str], most: int) -> Known:
     return known
 
 
+async def _route(router: web.Application, path: str) -> str:
+    """The pattern of the route that answers an address, empty if there is none."""
+    match = await router.router.resolve(make_mocked_request("GET", path))
+    resource = match.route.resource
+    return resource.canonical if resource else ""
+
+
+def _is_page(route: str) -> bool:
+    return route != "" and not route.startswith(_FILES) and not route.endswith("/live")
+
+
 @dataclass(frozen=True)
 class Visit:
     """One page that one person opened."""
@@ -165,11 +169,9 @@ async def browse(
 ) -> list[Visit]:
     """Have everybody read at once: each route `visits` times, think times drawn exponentially."""
     drawn = random.Random(seed)
-    routes = sorted(
-        {route for _, known in readers for route, own in known.addresses.items() if own}
-    )
+    everywhere = {route for _, known in readers for route, own in known.addresses.items() if own}
     plans: list[list[tuple[str, str]]] = [[] for _ in readers]
-    for route in routes:
+    for route in sorted(everywhere):
         able = [i for i, (_, known) in enumerate(readers) if known.addresses.get(route)]
         for turn in range(visits):
             who = able[turn % len(able)]

@@ -16,6 +16,13 @@ from tests.browser import chromium
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     async with Stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
+        faults = [
+            line
+            for program in ("gateway", "registry", "matching")
+            for line in running.layout.log(program).read_text().splitlines()
+            if '"level": "error"' in line or "Traceback" in line
+        ]
+    assert faults == [], "something went wrong inside that no page told"
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")

@@ -19,6 +19,8 @@ from spareline.matching.v1 import matching_service_pb2 as matching
 from spareline.matching.v1 import round_pb2
 
 _SETTLE_SECONDS = 0.3
+# A page that was left is only noticed by writing to it; until then its stream costs three services.
+_PING_SECONDS = 4.0
 _LARGEST_COUNT = 200
 _ENDED = frozenset(
     {
@@ -52,7 +54,8 @@ async def inbox(request: web.Request) -> web.StreamResponse:
     person = signed_in(request)
     calls = caller(request)
     async with sse_response(request) as events:
-        with suppress(DomainError):
+        events.ping_interval = _PING_SECONDS
+        with suppress(DomainError, ConnectionError):
             await _follow_inbox(request, events, calls, person)
     return events
 
@@ -90,6 +93,7 @@ async def round_progress(request: web.Request) -> web.StreamResponse:
     calls = caller(request)
     name = f"rounds/{request.match_info['round']}"
     async with sse_response(request) as events:
+        events.ping_interval = _PING_SECONDS
 
         async def follow() -> None:
             asked = matching.WatchRoundRequest(name=name)
@@ -110,7 +114,7 @@ async def round_progress(request: web.Request) -> web.StreamResponse:
                     event="round",
                 )
 
-        with suppress(DomainError):
+        with suppress(DomainError, ConnectionError):
             await _until_one_ends(follow(), request.app[CHASSIS].wait_stopped(), events.wait())
     return events
 

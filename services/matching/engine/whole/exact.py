@@ -1,4 +1,4 @@
-"""What reduced costs leave undecided, solved by CP-SAT with the best assignment as hint.
+"""What reduced costs leave undecided, solved by HiGHS with the best assignment as hint.
 
 At prices of agents' capacity, giving job j to agent i costs at least the linear bound plus its
 reduced cost: pairs that can't be part of a better assignment are dropped (variable fixing as in
@@ -8,18 +8,22 @@ assignment problem*). What the rest can't beat is proven for the whole.
 
 from __future__ import annotations
 
+import datetime
 import math
 from dataclasses import dataclass
 
 import numpy as np
-from ortools.sat.python import cp_model
+from ortools.math_opt.python import mathopt
+from ortools.math_opt.solvers import highs_pb2
 
 from services.matching.engine.limits import IntArray
 from services.matching.engine.whole.jobs import NEVER, Jobs, Mask
 from services.matching.engine.whole.knapsack import FloatArray
 
-# Above so many undecided pairs CP-SAT gains nothing here.
+# With more undecided pairs the relaxation alone takes too long.
 MOST_UNDECIDED = 4000
+# Simplex iterations per unit of deterministic time.
+PER_UNIT = 10_000
 
 
 @dataclass(frozen=True)
@@ -43,40 +47,46 @@ def undecided(jobs: Jobs, price: FloatArray, cost: int) -> Mask:
 
 
 def prove(
-    jobs: Jobs, keep: Mask, agent: IntArray, seed: int, work: float, seconds: float
+    jobs: Jobs, keep: Mask, goal: int, agent: IntArray, seed: int, nodes: int, seconds: float
 ) -> Proven:
-    """Look for an assignment cheaper than ``agent[J]`` among the pairs kept, or bound them."""
-    cost = int(jobs.cost[agent, np.arange(jobs.count)].sum())
-    model = cp_model.CpModel()
+    """Look for an assignment cheaper than ``agent[J]`` among the pairs kept, or bound them.
+
+    The pairs kept hold every assignment cheaper than ``goal``: where they have none, ``goal`` is a
+    bound. One thread and a limit of nodes make it reproducible unless ``seconds`` end it.
+    """
     rows, columns = np.nonzero(keep)
-    taken = [model.new_bool_var("") for _ in range(len(rows))]
-    by_job: list[list[cp_model.IntVar]] = [[] for _ in range(jobs.count)]
-    by_agent: list[list[tuple[cp_model.IntVar, int]]] = [[] for _ in range(jobs.agents)]
+    model = mathopt.Model()
+    taken = [model.add_binary_variable() for _ in range(len(rows))]
+    once = [model.add_linear_constraint(lb=1.0, ub=1.0) for _ in range(jobs.count)]
+    room = [model.add_linear_constraint(ub=float(size)) for size in jobs.capacity]
     for variable, i, j in zip(taken, rows.tolist(), columns.tolist(), strict=True):
-        by_job[j].append(variable)
-        by_agent[i].append((variable, int(jobs.use[i, j])))
-        model.add_hint(variable, bool(agent[j] == i))
-    for options in by_job:
-        model.add_exactly_one(options)
-    for load, capacity in zip(by_agent, jobs.capacity.tolist(), strict=True):
-        if sum(size for _, size in load) > capacity:
-            model.add(sum(variable * size for variable, size in load) <= capacity)
-    total = sum(v * c for v, c in zip(taken, jobs.cost[rows, columns].tolist(), strict=True))
-    model.minimize(total)
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.random_seed = seed
-    solver.parameters.max_deterministic_time = work
-    solver.parameters.max_time_in_seconds = seconds
-    solver.parameters.linearization_level = 2
-    status = solver.solve(model)
-    spent = solver.response_proto.deterministic_time
-    if status == cp_model.INFEASIBLE:
-        return Proven(cost, None, spent)
-    bound = min(cost, math.ceil(solver.best_objective_bound - 1e-6))
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE) or solver.objective_value >= cost:
+        once[j].set_coefficient(variable, 1.0)
+        room[i].set_coefficient(variable, float(jobs.use[i, j]))
+        model.objective.set_linear_coefficient(variable, float(jobs.cost[i, j]))
+    known = {v: float(agent[j] == i) for v, i, j in zip(taken, rows, columns, strict=True)}
+    result = mathopt.solve(
+        model,
+        mathopt.SolverType.HIGHS,
+        params=mathopt.SolveParameters(
+            time_limit=datetime.timedelta(seconds=seconds),
+            node_limit=nodes,
+            relative_gap_tolerance=0.0,
+            absolute_gap_tolerance=0.99,
+            random_seed=seed,
+            highs=highs_pb2.HighsOptionsProto(string_options={"parallel": "off"}),
+        ),
+        model_params=mathopt.ModelSolveParameters(
+            solution_hints=[mathopt.SolutionHint(variable_values=known)]
+        ),
+    )
+    spent = result.solve_stats.simplex_iterations / PER_UNIT
+    if result.termination.reason == mathopt.TerminationReason.INFEASIBLE:
+        return Proven(goal, None, spent)
+    low = result.termination.objective_bounds.dual_bound
+    bound = min(goal, math.ceil(low - 1e-4)) if math.isfinite(low) else 0
+    if not result.has_primal_feasible_solution():
         return Proven(bound, None, spent)
-    solution = np.array(solver.response_proto.solution, dtype=np.int64)[: len(rows)]
+    values = np.array(result.variable_values(taken))
     better = agent.copy()
-    better[columns[solution > 0]] = rows[solution > 0]
+    better[columns[values > 0.5]] = rows[values > 0.5]
     return Proven(bound, better, spent)

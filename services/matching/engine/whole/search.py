@@ -22,7 +22,7 @@ from services.matching.engine.whole.proving import packed_bound, rounded
 
 # Parts with fewer variables are no harder for CP-SAT.
 SMALLEST = 60
-# With fewer cells CP-SAT alone is best.
+# With fewer cells proofs alone are best.
 EASY = 400
 # Searches that go on side by side, whatever the number of threads, and meet after each slice.
 STREAMS = 2
@@ -36,8 +36,14 @@ NEAR = 10
 KICKS, PATIENCE = 600, 100
 LINEAR_TURNS, ASCENT_TURNS, ASCENT_STRETCH = 5000, 1000, 50
 LEAST_AHEAD = 1e-3
-# Deterministic time of the first proof; each further one gets twice that.
-FIRST_PROOF = 0.5
+# Nodes of a proof, and turns up to the first one. After one that brought nothing, the next has so
+# many times the nodes, and comes after so many times the turns.
+NODES, MORE_NODES = 20, 4
+TURNS, MORE_TURNS = 4, 2
+# Which share of the gap a proof tries to close, less while too many pairs could be of use for it.
+SHARE, LESS = 0.4, 0.5
+# Undecided pairs that take about as long to solve as one slice of a dive.
+PER_SLICE = 400
 
 
 class WholeSearch:
@@ -51,6 +57,8 @@ class WholeSearch:
         self.cost = NO_COST
         self.prices = JobPrices(np.zeros(jobs.count), np.zeros(jobs.agents), -math.inf)
         self._linear = np.zeros(jobs.agents)
+        self._goal = 0
+        self._keep = np.zeros((jobs.agents, jobs.count), dtype=np.bool_)
         self.certified = jobs.most
         self.least = 0
         self.finished = True
@@ -166,7 +174,8 @@ class WholeSearch:
         """
         assert self.agent is not None
         of = self.jobs
-        work, turn, proof, longest = 0.0, 0, FIRST_PROOF, 0.0
+        work, turn, nodes, longest = 0.0, 0, NODES, 0.0
+        pause = next_proof = TURNS
         ways = [self.agent.copy() for _ in range(STREAMS)]
         with ThreadPoolExecutor(min(self._workers, STREAMS), thread_name_prefix="dive") as pool:
             while work < units and self.value < goal and self.cost > self.least:
@@ -174,24 +183,31 @@ class WholeSearch:
                 if stopped() or begun + longest >= until:
                     return False
                 small = of.count * of.agents <= EASY
-                proving = (small or turn % 4 == 3) and self._is_small()
+                proving = (small or turn >= next_proof) and self._is_small()
                 most = of.agents if turn == 0 else MOST_FREED
+                # While one stream proves, the other dives for about as long.
+                slices = 1 + int(self._keep.sum()) // PER_SLICE if proving else 1
                 tasks = [
-                    pool.submit(self._dive, ways[s], seed + 7919 * turn + s, most)
+                    pool.submit(self._dive, ways[s], seed + 7919 * turn + s, most, slices)
                     for s in range(0 if small and proving else STREAMS - proving)
                 ]
                 if proving:
                     left = max(0.05, until - time.monotonic())
-                    work += self._prove(seed, proof, left, tighter)
-                    proof *= 2.0
+                    gap = self.cost - self.least
+                    work += self._prove(seed, nodes, left, tighter)
+                    if self.cost - self.least < gap:
+                        pause = TURNS
+                    else:
+                        nodes, pause = nodes * MORE_NODES, pause * MORE_TURNS
+                    next_proof = turn + pause
                 costs = [task.result() for task in tasks]
                 self._meet(ways, costs, better)
-                work += len(tasks) * SLICE / PER_UNIT
+                work += len(tasks) * slices * SLICE / PER_UNIT
                 turn += 1
                 longest = 0.0 if proving else max(0.7 * longest, time.monotonic() - begun)
         return True
 
-    def _dive(self, agent: IntArray, seed: int, most: int) -> int:
+    def _dive(self, agent: IntArray, seed: int, most: int, slices: int) -> int:
         of = self.jobs
         noise = max(0.2, 5.0 * (self.cost - self.prices.bound) / of.count)
         trace = np.zeros(2, dtype=np.int64)
@@ -205,23 +221,27 @@ class WholeSearch:
             seed % 2**31,
             most,
             noise,
-            SLICE,
+            slices * SLICE,
             self.least,
             trace,
         )
 
     def _is_small(self) -> bool:
-        self._keep = undecided(self.jobs, self.prices.agent, self.cost)
-        other = undecided(self.jobs, self._linear, self.cost)
-        if other.sum() < self._keep.sum():
-            self._keep = other
-        return bool(self._keep.sum() <= MOST_UNDECIDED)
+        share = SHARE
+        while True:
+            ahead = max(1, math.ceil(share * (self.cost - self.least)))
+            self._goal = self.least + ahead
+            kept = [undecided(self.jobs, p, self._goal) for p in (self.prices.agent, self._linear)]
+            self._keep = min(kept, key=lambda keep: int(keep.sum()))
+            if self._keep.sum() <= MOST_UNDECIDED or ahead == 1:
+                return bool(self._keep.sum() <= MOST_UNDECIDED)
+            share *= LESS
 
     def _prove(
-        self, seed: int, work: float, seconds: float, tighter: Callable[[int], None]
+        self, seed: int, nodes: int, seconds: float, tighter: Callable[[int], None]
     ) -> float:
         assert self.agent is not None
-        proven = prove(self.jobs, self._keep, self.agent, seed, work, seconds)
+        proven = prove(self.jobs, self._keep, self._goal, self.agent, seed, nodes, seconds)
         if proven.agent is not None and self.jobs.feasible(proven.agent):
             self._take(proven.agent)
         if proven.bound > self.least:

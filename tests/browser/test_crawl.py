@@ -1,0 +1,138 @@
+"""Every page that links lead to: no dead link, no fault in the console, and WCAG 2.2 AA by axe.
+
+Nobody lists the pages: whoever may open one finds it from the first page on, and what no link
+leads to is told at the end. Each is looked at in Chinese on a dark phone and in English on a light
+desk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser
+
+from services.chassis.app import App
+from services.gateway import app as gateway
+from services.gateway import routes
+from services.gateway.settings import GatewaySettings
+from tests import servers
+from tests.browser import steps
+from tests.browser.chromium import Visitor, visitor
+from tests.e2e import matching_market as mm
+from tests.e2e.access.scene import scene
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.asyncio(loop_scope="package")]
+
+ROLES = {
+    "visitor": None,
+    "owner": ("owner@alpha.example", mm.PASSWORD),
+    "operator": mm.OPERATOR,
+}
+# Pages of the sort that a link of a page of another sort need not lead to.
+UNLINKED = {"/drafts/{draft}", "/organization/webhooks/{webhook}", "/health/live", "/health/ready"}
+_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+_PER_ROUTE = 4
+_LINKS = "links => links.map(link => link.getAttribute('href'))"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A gateway before a market in which one firm has something of everything."""
+    folder = tmp_path_factory.mktemp("scene")
+    async with scene(folder) as running, App("gateway", drain_seconds=0.2) as app:
+        port = servers.free_port()
+        settings = GatewaySettings(
+            gateway_port=port,
+            registry_address=f"127.0.0.1:{running.market.registry_port}",
+            matching_address=f"127.0.0.1:{running.market.matching_port}",
+            session_key="k" * 32,  # type: ignore[arg-type]
+            secure_cookies=False,
+            drain_seconds=0.2,
+        )
+        await gateway.build(app, settings)
+        yield f"http://127.0.0.1:{port}"
+
+
+@dataclass
+class Crawl:
+    """What was found so far, over all roles: pages by route, and what is wrong."""
+
+    router: web.Application = field(default_factory=web.Application)
+    looked_at: dict[str, str] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        routes.add(self.router)
+
+    async def walk(self, reader: Visitor) -> None:
+        """Follow all links from the first page on."""
+        waiting, seen = ["/"], {"/"}
+        fetched: dict[str, int] = {}
+        while waiting:
+            path = waiting.pop(0)
+            route = await self._route(path)
+            if not route:
+                self.wrong.append(f"{reader.name}: {path} leads nowhere")
+            if not route or route.endswith("/live") or fetched.get(route, 0) >= _PER_ROUTE:
+                continue
+            fetched[route] = fetched.get(route, 0) + 1
+            for href in await self._links(reader, route, path):
+                parts = urlsplit(href)
+                target = parts.path + (f"?{parts.query}" if parts.query else "")
+                if not parts.scheme and not parts.netloc and target and target not in seen:
+                    seen.add(target)
+                    waiting.append(target)
+
+    async def _route(self, path: str) -> str:
+        match = await self.router.router.resolve(make_mocked_request("GET", path))
+        resource = match.route.resource
+        return resource.canonical if resource else ""
+
+    async def _links(self, reader: Visitor, route: str, path: str) -> list[str]:
+        """Fetch the page; look at it closely if no page of its route was looked at before."""
+        answer = await reader.page.request.get(reader.url + path)
+        if answer.status >= 400:
+            self.wrong.append(f"{reader.name}: {path}: {answer.status}")
+        if "text/html" not in answer.headers.get("content-type", "") or answer.status >= 400:
+            self.looked_at.setdefault(route, path)
+            return []
+        if route in self.looked_at and route != "/":
+            return []
+        self.looked_at[route] = path
+        await reader.open(path)
+        found = await Axe().run(reader.page, options=_RULES)
+        self.wrong += [
+            f"{reader.name}: {path}: {violation['id']}: {node['html'][:120]}"
+            for violation in found.response["violations"]
+            for node in violation["nodes"]
+        ]
+        links: list[str] = await reader.page.locator("a[href]").evaluate_all(_LINKS)
+        return links
+
+
+@pytest.mark.parametrize(
+    ("language", "size", "scheme"), [("zh", "phone", "dark"), ("en", "desktop", "light")]
+)
+async def test_every_link_leads_to_a_page_that_everybody_can_use(
+    address: str, browser: Browser, language: str, size: str, scheme: str
+) -> None:
+    crawl = Crawl()
+    for role, account in ROLES.items():
+        async with visitor(
+            browser, address, language=language, size=size, who=f"crawl-{role}", scheme=scheme
+        ) as reader:
+            if account:
+                await steps.sign_in(reader, *account)
+            await crawl.walk(reader)
+    assert crawl.wrong == []
+    pages = {route.path for route in routes.ROUTES if route.method == "GET"}
+    canonical = {path.replace("{kind:offers|demands}", "{kind}") for path in pages}
+    never = canonical - crawl.looked_at.keys() - UNLINKED
+    assert {path for path in never if not path.endswith("/live")} == set()
