@@ -59,11 +59,11 @@ def sheet(
     """Return the sheet of an agreed proposal; ``own`` is the reader's contact, which it lacks."""
     _ = translations(language).gettext
     buying = bool(proposal.parties) and proposal.parties[0].own
-    facts = [(_("Number"), proposal.name.removeprefix("rounds/").replace("/proposals/", "/"))]
+    facts = [(_("Number"), formats.resource_id(proposal.name))]
     for entry in proposal.history:
         if entry.event == "confirmed":
             facts.append((_("Agreed on"), formats.moment_and_year(entry.time, language)))
-    totals = [(_("Price"), formats.money(proposal.total_price, language))]
+    totals = [(_("In all"), formats.money(proposal.total_price, language))]
     if buying and proposal.total_transport:
         totals.append((_("Transport"), formats.money(proposal.total_transport, language)))
     sides = [_side(party, own, language) for party in proposal.parties]

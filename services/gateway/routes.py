@@ -133,6 +133,8 @@ ROUTES = (
     Route("POST", "/demands/{demand}/edit", demands.update, "trader"),
     Route("POST", "/demands/{demand}/withdraw", demands.withdraw, "trader"),
     Route("GET", "/why/{kind:offers|demands}/{posting}", explanations.show, "signed-in", "why"),
+    Route("GET", "/why/{kind:offers|demands}/{posting}/change", explanations.propose, "trader"),
+    Route("POST", "/why/{kind:offers|demands}/{posting}/change", explanations.make, "trader"),
     Route("GET", "/proposals", proposals.listing, "signed-in", "proposals"),
     Route("POST", "/proposals/answer", many.answer, "trader"),
     Route("GET", "/proposals/{round}/{proposal}", proposals.show, "signed-in", "proposal"),

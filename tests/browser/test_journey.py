@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+import aiohttp
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -41,6 +42,7 @@ async def test_two_firms_find_each_other(
         )
         await steps.post_milling(seller, WORDS[language], hours="40", price=PRICE[language])
         await steps.ask_for_milling(buyer, "Pump housings 泵壳", hours="60", limit="260")
+        await steps.ask_for_milling(buyer, "Covers 泵盖", hours="20", limit="260")
         cheap = await steps.ask_for_milling(buyer, "Too cheap 太便宜", hours="10", limit="100")
         await buyer.open("/")
         await buyer.picture("08-home")
@@ -49,25 +51,124 @@ async def test_two_firms_find_each_other(
         badge = seller.page.locator("[data-inbox-count]")
         await steps.run_round(operator)
         # The page was open all along: the count came to it by itself.
-        await expect(badge).to_have_text("1", timeout=20_000)
+        await expect(badge).to_have_text("2", timeout=20_000)
 
-        for party, step in ((seller, "09"), (buyer, "10")):
-            await party.open("/proposals")
-            await party.picture(f"{step}-inbox")
-            await party.press("ul.list a.row")
-            await party.picture(f"{step}-proposal")
-            assert await party.page.locator("a[href^='mailto:']").count() == 0  # not agreed yet
-            await party.press("form[action$='/accept'] button")
-        await expect(buyer.page.locator("a[href^='mailto:']")).to_have_count(1, timeout=20_000)
-        await buyer.picture("11-agreed")
-        await seller.page.reload()
-        assert await seller.page.locator("a[href^='mailto:']").count() == 1
+        await accept_together(seller)
+        await buyer.open("/proposals")
+        await buyer.press("a.row:has-text('Pump housings')")
+        await buyer.picture("10-proposal")
+        assert await buyer.page.locator("a[href^='mailto:']").count() == 0  # not agreed yet
+        await ask_for_other_terms(buyer, str(int(PRICE[language]) - 10))
+        await seller.open(buyer.page.url.removeprefix(stack.gateway_url))
+        await agree(seller, buyer)
+        await decline_the_other(buyer)
+        await take_away(stack, buyer)
+        await report(seller, buyer)
+        await follow_the_advice(stack, buyer, cheap)
 
-        await buyer.open("/why" + cheap.removeprefix(stack.gateway_url))
-        await buyer.picture("12-why")
-        table = buyer.page.locator("main table").first
-        await expect(table).to_be_visible()
-        assert await buyer.page.locator(".changes li").count() >= 1  # a higher limit would do
+
+async def accept_together(seller: Visitor) -> None:
+    """Tick all that waits, and accept it at once."""
+    await seller.open("/proposals")
+    for box in await seller.page.locator("input[name=chosen]").all():
+        await box.check()
+    await seller.picture("09-inbox")
+    await seller.press("button[value=accept]")
+    await expect(seller.page.locator("ul.list a.row")).to_have_count(2)
+    await seller.picture("09-answered")
+
+
+async def decline_the_other(buyer: Visitor) -> None:
+    """Decline what is no longer needed, which leads to where it can be withdrawn."""
+    agreed = buyer.page.url
+    await buyer.open("/proposals")
+    await buyer.press("a.row:has-text('泵盖')")
+    await buyer.page.click("a[href='#decline']")
+    await buyer.page.select_option("#reason", "DECLINE_REASON_NO_LONGER_NEEDED")
+    await buyer.press("form[action$='/decline'] button")
+    await buyer.press("form[action$='/withdraw'] button")
+    await buyer.page.goto(agreed)
+
+
+async def ask_for_other_terms(buyer: Visitor, price: str) -> None:
+    """Type a lower price, and see what it comes to before it is sent."""
+    await buyer.page.click("a[href='#counter']")
+    total = buyer.page.locator("[data-counter-total]")
+    await expect(total).to_be_empty()
+    await buyer.page.fill("input[name=price_0]", price)
+    await expect(total).to_contain_text("¥")
+    await buyer.picture("11-counter")
+    await buyer.press("form[action$='/counter'] button")
+    assert await buyer.page.locator("section.warning .differs").count() == 1
+
+
+async def agree(seller: Visitor, buyer: Visitor) -> None:
+    """Agree to the other terms, which both have then accepted: the contacts are open."""
+    await seller.page.reload()
+    await expect(seller.page.locator(".compare .differs")).to_have_count(1)
+    await seller.picture("12-countered")
+    await seller.press("form[action$='/accept-counter'] button")
+    await seller.page.reload()
+    await expect(seller.page.locator("a[href^='mailto:']")).to_have_count(1)
+    await buyer.page.reload()
+    await expect(buyer.page.locator("a[href^='mailto:']")).to_have_count(1)
+    await buyer.picture("13-agreed")
+
+
+async def take_away(stack: Stack, buyer: Visitor) -> None:
+    """Print the agreement, save it, and have it in one's own calendar until that is ended."""
+    page, proposal = buyer.page, buyer.page.url
+    await buyer.press("a[href$='/agreement']")
+    await expect(page.locator(".sheet .signatures p")).to_have_count(2)
+    await buyer.picture("14-agreement")
+    saved = await page.request.get(proposal + "/agreement.pdf")
+    assert (await saved.body()).startswith(b"%PDF")
+    entries = await (await page.request.get(proposal + "/calendar.ics")).text()
+    assert entries.count("BEGIN:VEVENT") >= 1
+
+    await buyer.open("/account/calendar")
+    await buyer.press("form[action='/account/calendar'] button")
+    address = await page.input_value("#address")
+    await buyer.picture("15-calendar")
+    async with aiohttp.ClientSession() as stranger:  # a calendar program has no cookies
+        async with stranger.get(address) as feed:
+            assert feed.status == 200
+            assert (await feed.text()).count("BEGIN:VEVENT") == entries.count("BEGIN:VEVENT")
+        await buyer.press("form[action='/account/calendar/delete'] button")
+        async with stranger.get(address) as feed:
+            assert feed.status == 404
+    await buyer.open(proposal.removeprefix(stack.gateway_url))
+
+
+async def report(seller: Visitor, buyer: Visitor) -> None:
+    """Both tell how it went; a rating is read by the other once both have."""
+    await buyer.page.check("input[name=outcome][value=late]")
+    await buyer.page.check("input[name=rating][value='4']")
+    await buyer.picture("16-report")
+    await buyer.press("#report button")
+    await seller.page.reload()
+    assert await seller.page.locator(".party .stars").count() == 0
+    await seller.page.check("input[name=outcome][value=fulfilled]")
+    await seller.press("#report button")
+    await expect(seller.page.locator(".party .stars")).to_have_count(1)
+    await seller.picture("17-fulfilled")
+
+
+async def follow_the_advice(stack: Stack, buyer: Visitor, demand: str) -> None:
+    """Read why nothing came of a demand, and make the change that would have helped."""
+    path = demand.removeprefix(stack.gateway_url)
+    await buyer.open("/why" + path)
+    await buyer.picture("18-why")
+    await expect(buyer.page.locator("main table").first).to_be_visible()
+    await buyer.press(".changes a[href*='field=limit_price']")
+    stale = buyer.page.url
+    await buyer.picture("19-change")
+    await buyer.press("main form[action$='/change'] button")
+    assert buyer.page.url == demand
+    await buyer.picture("20-changed")
+    # What the last round said holds no more for what was changed since.
+    assert (await buyer.page.request.get(stale)).status == 409
+    await buyer.press("form[action$='/withdraw'] button")  # the next pair shall not meet it
 
 
 async def test_the_language_is_switched_and_stays(stack: Stack, browser: Browser) -> None:

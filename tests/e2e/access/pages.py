@@ -43,6 +43,7 @@ _OWNERS = Expected(ABSENT, FORBIDDEN, ABSENT, ABSENT)
 _OPERATOR = Expected(FORBIDDEN, FORBIDDEN, FORBIDDEN, 200)
 _ROLE = {"role": "viewer", "email": "none@alpha.example"}
 _VERDICT = {"verdict": "strike", "reason": "so be it"}
+_NOTHING = Expected(ABSENT, ABSENT, ABSENT, ABSENT)
 # A's, once all have accepted.
 _AGREEMENT = Expected(ABSENT, ABSENT, FORBIDDEN, FORBIDDEN)
 # A's, and to everyone else as if it were not there.
@@ -122,6 +123,9 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("POST", "/demands/{demand}/edit"): Expected(400, 400, ABSENT, ABSENT, form=_SENT),
     ("POST", "/demands/{demand}/withdraw"): Expected(303, FORBIDDEN, ABSENT, ABSENT),
     ("GET", "/why/{kind:offers|demands}/{posting}"): Expected(200, 200, ABSENT, ABSENT),
+    # A change that the explanation does not name.
+    ("GET", "/why/{kind:offers|demands}/{posting}/change"): _NOTHING,
+    ("POST", "/why/{kind:offers|demands}/{posting}/change"): _NOTHING,
     ("GET", "/proposals"): _OWN,
     ("POST", "/proposals/answer"): Expected(303, 303, 303, 303),  # nothing is ticked
     ("GET", "/proposals/{round}/{proposal}/agreement"): _AGREEMENT,

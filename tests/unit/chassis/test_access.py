@@ -7,10 +7,12 @@ from services.chassis.access import (
     Access,
     Principal,
     Role,
+    Rule,
     current,
     organization_of,
     require_organization,
     require_request,
+    require_role,
 )
 from services.chassis.errors import PermissionDenied
 from spareline.registry.v1 import identity_service_pb2
@@ -48,6 +50,17 @@ async def test_a_delegation_counts_and_its_absence_too() -> None:
     await require_organization(platform, "organizations/a", write=True, delegations=everybody)
     with pytest.raises(PermissionDenied):
         await require_organization(platform, "organizations/a", write=True, delegations=nobody)
+
+
+@pytest.mark.parametrize("roles", [frozenset(), frozenset({"viewer"}), frozenset({"calendar"})])
+def test_a_calendar_does_only_what_names_it(roles: frozenset[str]) -> None:
+    rule = Rule(public=False, roles=roles, organization_field="", write=False)
+    caller = principal("organizations/a", "calendar")
+    if "calendar" in roles:
+        require_role(caller, rule)
+    else:
+        with pytest.raises(PermissionDenied):
+            require_role(caller, rule)
 
 
 async def test_an_operator_reads_any_organization_and_writes_only_its_own() -> None:
