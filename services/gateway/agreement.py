@@ -63,7 +63,7 @@ def sheet(
     for entry in proposal.history:
         if entry.event == "confirmed":
             facts.append((_("Agreed on"), formats.moment_and_year(entry.time, language)))
-    totals = [(_("In all"), formats.money(proposal.total_price, language))]
+    totals = [(_("Total price"), formats.money(proposal.total_price, language))]
     if buying and proposal.total_transport:
         totals.append((_("Transport"), formats.money(proposal.total_transport, language)))
     sides = [_side(party, own, language) for party in proposal.parties]

@@ -46,9 +46,14 @@ _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 async def faults(reader: Visitor, path: str) -> list[str]:
     await reader.open(path)
+    return await violations(reader)
+
+
+async def violations(reader: Visitor) -> list[str]:
+    """Return what axe finds wrong with the page that is open."""
     found = await Axe().run(reader.page, options=_RULES)
     return [
-        f"{path}: {violation['id']}: {node['html'][:120]}"
+        f"{reader.page.url}: {violation['id']}: {node['html'][:120]}"
         for violation in found.response["violations"]
         for node in violation["nodes"]
     ]

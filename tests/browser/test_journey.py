@@ -11,6 +11,7 @@ from playwright.async_api import Browser, expect
 from deploy.local.stack import Stack
 from tests.browser import steps
 from tests.browser.chromium import Visitor, visitor
+from tests.browser.test_accessible import violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.asyncio(loop_scope="package")]
 
@@ -67,12 +68,20 @@ async def test_two_firms_find_each_other(
         await follow_the_advice(stack, buyer, cheap)
 
 
+async def everybody_can_use(reader: Visitor) -> None:
+    """Hold the page as it is to WCAG: in the dark on a desktop, in the light on a phone."""
+    if "desktop" in reader.name:
+        await reader.page.emulate_media(color_scheme="dark")
+    assert await violations(reader) == []
+
+
 async def accept_together(seller: Visitor) -> None:
     """Tick all that waits, and accept it at once."""
     await seller.open("/proposals")
     for box in await seller.page.locator("input[name=chosen]").all():
         await box.check()
     await seller.picture("09-inbox")
+    await everybody_can_use(seller)
     await seller.press("button[value=accept]")
     await expect(seller.page.locator("ul.list a.row")).to_have_count(2)
     await seller.picture("09-answered")
@@ -98,6 +107,7 @@ async def ask_for_other_terms(buyer: Visitor, price: str) -> None:
     await buyer.page.fill("input[name=price_0]", price)
     await expect(total).to_contain_text("¥")
     await buyer.picture("11-counter")
+    await everybody_can_use(buyer)
     await buyer.press("form[action$='/counter'] button")
     assert await buyer.page.locator("section.warning .differs").count() == 1
 
@@ -113,6 +123,7 @@ async def agree(seller: Visitor, buyer: Visitor) -> None:
     await buyer.page.reload()
     await expect(buyer.page.locator("a[href^='mailto:']")).to_have_count(1)
     await buyer.picture("13-agreed")
+    await everybody_can_use(buyer)
 
 
 async def take_away(stack: Stack, buyer: Visitor) -> None:
@@ -120,6 +131,7 @@ async def take_away(stack: Stack, buyer: Visitor) -> None:
     page, proposal = buyer.page, buyer.page.url
     await buyer.press("a[href$='/agreement']")
     await expect(page.locator(".sheet .signatures p")).to_have_count(2)
+    await everybody_can_use(buyer)
     await buyer.picture("14-agreement")
     saved = await page.request.get(proposal + "/agreement.pdf")
     assert (await saved.body()).startswith(b"%PDF")
