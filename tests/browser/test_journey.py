@@ -43,7 +43,8 @@ async def test_two_firms_find_each_other(
         )
         await steps.post_milling(seller, WORDS[language], hours="40", price=PRICE[language])
         await steps.ask_for_milling(buyer, "Pump housings 泵壳", hours="60", limit="260")
-        await steps.ask_for_milling(buyer, "Covers 泵盖", hours="20", limit="260")
+        for title in ("Covers 泵盖", "Seals 密封环"):
+            await steps.ask_for_milling(buyer, title, hours="20", limit="260")
         cheap = await steps.ask_for_milling(buyer, "Too cheap 太便宜", hours="10", limit="100")
         await buyer.open("/")
         await buyer.picture("08-home")
@@ -52,7 +53,7 @@ async def test_two_firms_find_each_other(
         badge = seller.page.locator("[data-inbox-count]")
         await steps.run_round(operator)
         # The page was open all along: the count came to it by itself.
-        await expect(badge).to_have_text("2", timeout=20_000)
+        await expect(badge).to_have_text("3", timeout=20_000)
 
         await accept_together(seller)
         await buyer.open("/proposals")
@@ -62,7 +63,7 @@ async def test_two_firms_find_each_other(
         await ask_for_other_terms(buyer, str(int(PRICE[language]) - 10))
         await seller.open(buyer.page.url.removeprefix(stack.gateway_url))
         await agree(seller, buyer)
-        await decline_the_other(buyer)
+        await (decline_one(buyer) if language == "zh" else decline_together(buyer))
         await take_away(stack, buyer)
         await report(seller, buyer)
         await follow_the_advice(stack, buyer, cheap)
@@ -83,11 +84,27 @@ async def accept_together(seller: Visitor) -> None:
     await seller.picture("09-inbox")
     await everybody_can_use(seller)
     await seller.press("button[value=accept]")
-    await expect(seller.page.locator("ul.list a.row")).to_have_count(2)
+    await expect(seller.page.locator("ul.list a.row")).to_have_count(3)
     await seller.picture("09-answered")
 
 
-async def decline_the_other(buyer: Visitor) -> None:
+async def decline_together(buyer: Visitor) -> None:
+    """Tick what is left, and decline it at once with one reason."""
+    agreed = buyer.page.url
+    await buyer.open("/proposals")
+    for box in await buyer.page.locator("input[name=chosen]").all():
+        await box.check()
+    await buyer.page.click(".many-bar summary")
+    await buyer.page.select_option("#reason", "DECLINE_REASON_QUANTITY")
+    await buyer.press("button[value=decline]")
+    await expect(buyer.page.locator("ul.list a.row")).to_have_count(2)
+    await buyer.picture("13-declined")
+    await buyer.press("ul.list a.row")
+    await expect(buyer.page.locator(".history")).to_contain_text("The quantity does not suit")
+    await buyer.page.goto(agreed)
+
+
+async def decline_one(buyer: Visitor) -> None:
     """Decline what is no longer needed, which leads to where it can be withdrawn."""
     agreed = buyer.page.url
     await buyer.open("/proposals")

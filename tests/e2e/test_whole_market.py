@@ -179,7 +179,7 @@ async def test_what_is_declined_is_not_proposed_again(market: mm.Market) -> None
 
     first = await waits(cheap)
     await buyer.accept(first)
-    declined = await cheap.decline(first, reason=proposal_pb2.DECLINE_REASON_TIMING)
+    declined = await cheap.decline(first, reason=proposal_pb2.DECLINE_REASON_PRICE)
     assert declined.state == Proposal.STATE_DECLINED
     assert await balance(cheap, offer) == (0, 0)
     second = await waits(dear)
@@ -187,7 +187,7 @@ async def test_what_is_declined_is_not_proposed_again(market: mm.Market) -> None
     assert repair.trigger == Round.TRIGGER_REPAIR
 
     # The buyer turns the dear one down, too: now nothing is left on these terms.
-    await buyer.decline(second, reason=proposal_pb2.DECLINE_REASON_PRICE)
+    await buyer.decline(second, reason=proposal_pb2.DECLINE_REASON_TIMING)
     assert await balance(dear, costly) == (0, 0)
     nothing = await mm.clear(operator)
     assert nothing.outcome.proposals == 0
@@ -198,13 +198,15 @@ async def test_what_is_declined_is_not_proposed_again(market: mm.Market) -> None
     [funnel] = why.funnels
     assert {step.rule: step.count for step in funnel.steps if step.count} == {"declined": 2}
 
-    # Another price is another offer: the pair may meet again, and an answer never comes.
+    # Another price makes a pair new again whose price was turned down, and no other; an answer
+    # to it never comes.
     await mm.quiet_policy(operator, lease_seconds=10)
-    stored = await cheap.registry.GetOffer(reg.GetOfferRequest(name=offer.name))
-    stored.unit_price = 45
-    await cheap.registry.UpdateOffer(
-        reg.UpdateOfferRequest(offer=stored, update_mask=FieldMask(paths=["unit_price"]))
-    )
+    for member, name, price in ((dear, costly.name, 40), (cheap, offer.name, 45)):
+        stored = await member.registry.GetOffer(reg.GetOfferRequest(name=name))
+        stored.unit_price = price
+        await member.registry.UpdateOffer(
+            reg.UpdateOfferRequest(offer=stored, update_mask=FieldMask(paths=["unit_price"]))
+        )
 
     async def proposed() -> bool:
         return (await mm.clear(operator)).outcome.proposals == 1

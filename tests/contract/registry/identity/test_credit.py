@@ -62,6 +62,28 @@ async def test_kept_promises_raise_the_grade_once_each(served: Served) -> None:
     assert document["outbox"][-1]["subject"] == "market.organization.updated.v1"
 
 
+async def test_a_late_delivery_is_an_event_of_its_own(served: Served) -> None:
+    demander, offerer = await served.owner("D"), await served.owner("O")
+    late = proposal(demander, offerer)
+    late.parties[0].answer = Party.ANSWER_LATE
+    late.parties[1].answer = Party.ANSWER_FULFILLED
+    now = timestamp(served.clock())
+    for event in (
+        events_pb2.ProposalDelayed(proposal=late, time=now),
+        events_pb2.ProposalFulfilled(proposal=late, time=now),
+    ):
+        await served.identity.credit.follow(delivered(event))
+    kinds = {}
+    for person in (demander, offerer):
+        request = api.ListCreditEventsRequest(parent=person.organization)
+        listed = await person.registry.ListCreditEvents(request)
+        kinds[person.organization] = [(e.kind, e.weight_permille) for e in listed.credit_events]
+    assert kinds == {
+        demander.organization: [("fulfilled", 1000)],
+        offerer.organization: [("late", -250)],
+    }
+
+
 async def test_a_contested_event_counts_half(served: Served) -> None:
     demander, offerer = await served.owner("D"), await served.owner("O")
     disputed = proposal(demander, offerer)
