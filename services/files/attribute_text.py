@@ -5,7 +5,6 @@ integer `250`; yes or no `yes`, `no`; choices `cnc;manual`; range `-40..85`; any
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from services.files import amounts, taxonomy
@@ -13,7 +12,7 @@ from services.files.cells import split
 from services.files.wording import WrongCell, folded, mark
 from spareline.market.v1.capability_pb2 import AttributeSchema, AttributeValue, Codes, Range
 
-_NONE: Final[Mapping[str, str]] = {}
+EMPTY: Final = mark("it is empty")
 _YES: Final = {"yes": True, "true": True, "1": True, "是": True}
 _NO: Final = {"no": False, "false": False, "0": False, "否": False}
 
@@ -54,7 +53,8 @@ def write(value: AttributeValue, schema: AttributeSchema | None = None, language
         names = choice_names(schema, language) if schema is not None and language else {}
         return ";".join(names.get(code, code) for code in value.codes.codes)
     if kind == "boolean":
-        return "yes" if value.boolean else "no"
+        words = ("是", "否") if language == "zh" else ("yes", "no")
+        return words[0] if value.boolean else words[1]
     if kind == "range":
         return f"{value.range.lowest}..{value.range.highest}"
     return value.text
@@ -70,6 +70,19 @@ def choice_names(schema: AttributeSchema, language: str) -> dict[str, str]:
         for code, name in names.items()
         if said.count(name) == 1 and split(name) == [name]
     }
+
+
+def missing(schema: AttributeSchema, language: str) -> WrongCell:
+    """What is said where an attribute that is needed is not given."""
+    if schema.choices:
+        names = [taxonomy.said(c.display_name, language) or c.code for c in schema.choices]
+        return WrongCell(EMPTY, mark("Write one of: %(known)s"), known=", ".join(names))
+    if schema.type == AttributeSchema.TYPE_BOOLEAN:
+        return WrongCell(EMPTY, mark("Write yes or no"))
+    if schema.type == AttributeSchema.TYPE_INTEGER:
+        mend = mark("Write a number from %(least)s to %(most)s")
+        return WrongCell(EMPTY, mend, least=schema.minimum, most=schema.maximum)
+    return WrongCell(EMPTY, mark("Fill it in"))
 
 
 def example(schema: AttributeSchema) -> str:

@@ -15,10 +15,12 @@ from services.files.rows import Posting, Problem, Row
 from services.files.sources import Table, csv_table
 from services.files.taxonomy import Taxonomy
 from services.files.wording import Wording, Wrong, WrongCell, folded, mark
+from spareline.market.v1.capability_pb2 import AttributeSchema, AttributeValue
 from spareline.market.v1.demand_pb2 import Demand, Line
 from spareline.market.v1.offer_pb2 import Offer, PeriodQuantity
 
 _PLAIN = Wording()
+_REMEMBERED = 20_000
 
 
 def read(
@@ -69,6 +71,7 @@ class _Cells:
     cells: dict[str, str]
     index: int
     problems: list[Problem] = field(default_factory=list)
+    tried: set[str] = field(default_factory=set)
     resolution: str = "1"
     code: str = ""
 
@@ -93,18 +96,26 @@ class _Cells:
             cell = self.cells.get(column.name, "")
             if not cell:
                 if column.needed and self.reading.assists and not self._by_week(column):
-                    self.wrong(column.name, WrongCell(mark("it is empty"), _ask(column)))
+                    self.wrong(column.name, WrongCell(attribute_text.EMPTY, _ask(column)))
                 continue
             try:
                 value = column.read(self._clear(column, cell), self.resolution)
                 _set(message, column.path, value)
             except WrongCell as error:
-                self.wrong(column.name, error)
+                self.wrong(column.name, self._by_names(column, error))
             except ValueError:
                 told = WrongCell(
                     mark("%(text)s is too large"), mark("Write a smaller number"), text=cell
                 )
                 self.wrong(column.name, told)
+
+    def _by_names(self, column: Column, error: WrongCell) -> WrongCell:
+        """Name the levels as people do, where a person reads it."""
+        if column.content != "level" or not self.reading.assists:
+            return error
+        names = [self.reading.wording.translate(name) for name in columns.LEVELS.values()]
+        mend = mark("Write one of: %(known)s")
+        return WrongCell(error.message, mend, **error.values, known="; ".join(names))
 
     def weeks(self, offer: Offer) -> None:
         """Add the quantities of the columns that are headed by weeks."""
@@ -128,7 +139,7 @@ class _Cells:
 
     def attributes(self, message: Offer | Line) -> None:
         """Set the attributes of a message."""
-        taxonomy, language = self.reading.taxonomy, self.reading.wording.language
+        taxonomy, reading = self.reading.taxonomy, self.reading
         if message.capability not in taxonomy.capabilities:
             return  # told already
         for name, cell in self.cells.items():
@@ -136,12 +147,23 @@ class _Cells:
                 continue
             try:
                 schema = taxonomy.schema(message.capability, name.removeprefix(ATTRIBUTE))
-                value = attribute_text.read(cell, schema, language)
+                self.tried.add(schema.key)
+                value = reading.value(message.capability, schema, cell)
                 message.attributes[schema.key].CopyFrom(value)
             except WrongCell as error:
                 self.wrong(name, error)
             except ValueError as error:
                 self.wrong(name, WrongCell("%(error)s", error=error))
+
+    def needed_attributes(self, offer: Offer) -> None:
+        """Ask a person for the attributes that an offer has to state."""
+        capability = self.reading.taxonomy.capabilities.get(offer.capability)
+        if capability is None or not self.reading.assists:
+            return
+        for schema in capability.attributes:
+            if schema.required_in_offer and schema.key not in self.tried:
+                told = attribute_text.missing(schema, self.reading.wording.language)
+                self.wrong(ATTRIBUTE + schema.key, told)
 
     def _by_week(self, column: Column) -> bool:
         return column.content == "capacity" and any(
@@ -176,6 +198,21 @@ class _Reading:
     taxonomy: Taxonomy
     wording: Wording
     decimal_comma: bool
+    _values: dict[tuple[str, str, str], AttributeValue] = field(default_factory=dict)
+
+    def value(self, code: str, schema: AttributeSchema, cell: str) -> AttributeValue:
+        """The value of an attribute's cell; the same cells come again and again in a large file.
+
+        Raises:
+            WrongCell: it does not fit.
+        """
+        key = code, schema.key, cell
+        found = self._values.get(key)
+        if found is None:
+            found = attribute_text.read(cell, schema, self.wording.language)
+            if len(self._values) < _REMEMBERED:
+                self._values[key] = found
+        return found
 
     @property
     def assists(self) -> bool:
@@ -191,6 +228,7 @@ class _Reading:
             cells.fill(offer, columns.OFFER)
             cells.weeks(offer)
             cells.attributes(offer)
+            cells.needed_attributes(offer)
             self._name(offer, "offers", cells)
             yield Row(line.number, offer, cells.problems, [line])
 

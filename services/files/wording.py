@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 Translate = Callable[[str], str]
 
@@ -22,6 +23,7 @@ def same(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=8192)
 def folded(text: str) -> str:
     """Return a text as it is compared: without case, width of letters, and outer blanks."""
     return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()

@@ -13,7 +13,9 @@ from services.chassis import traces
 from services.chassis.app import App
 from services.gateway import people, routes
 from services.gateway.clients import Services, connect
-from services.gateway.keys import CHASSIS
+from services.gateway.files.reading import MOST_BYTES
+from services.gateway.handlers import files
+from services.gateway.keys import CHASSIS, FILE_KEY
 from services.gateway.languages import LANGUAGE, choose
 from services.gateway.market import TAXONOMY, Taxonomy
 from services.gateway.middleware import compression, failures, metrics, security
@@ -21,6 +23,7 @@ from services.gateway.settings import GatewaySettings
 
 _SESSION_SECONDS = 30 * 24 * 3600
 _LARGEST_FORM = 4 * 1024 * 1024
+_AROUND_A_FILE = 64 * 1024
 
 
 @web.middleware
@@ -32,6 +35,14 @@ async def reader(request: web.Request, handler: Handler) -> web.StreamResponse:
     person = await people.load(request)
     request[people.PERSON] = person
     request[LANGUAGE] = choose(request, person.language if person else "")
+    return await handler(request)
+
+
+@web.middleware
+async def larger_files(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a file be larger than any form, where files come in."""
+    if request.method == "POST" and request.path == files.PATH:
+        request = request.clone(client_max_size=MOST_BYTES + _AROUND_A_FILE)
     return await handler(request)
 
 
@@ -56,10 +67,12 @@ def application(app: App, settings: GatewaySettings, services: Services) -> web.
             session_middleware(cookie),
             failures.failures,
             reader,
+            larger_files,
             security.csrf,
         ],
     )
     web_app[CHASSIS] = app
+    web_app[FILE_KEY] = files.file_key(_fernet_key(settings))
     web_app[people.SERVICES] = services
     web_app[people.RENEWALS] = people.Renewals(services)
     web_app[TAXONOMY] = Taxonomy()

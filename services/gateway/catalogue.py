@@ -12,6 +12,9 @@ from babel.messages.pofile import read_po, write_po
 PACKAGE = Path(__file__).parent
 CHINESE = PACKAGE / "web" / "translations" / "zh" / "LC_MESSAGES" / "messages.po"
 
+FILES = PACKAGE.parent / "files"
+"""The room that reads and writes files; what it says is told by the pages too."""
+
 _METHODS = [("**.py", "python"), ("web/templates/**.html", "jinja2")]
 # Functions of ours take the request first, so the message is their second argument or later.
 _KEYWORDS: dict[str, tuple[int, ...] | None] = {
@@ -21,17 +24,19 @@ _KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "send_answer": (4,),
     "_unless_last_owner": (3,),
     "ngettext": (1, 2),
+    "mark": None,
 }
 
 
 def extract() -> Catalog:
     """Return every message of the pages, untranslated."""
     catalogue = Catalog(project="Spareline", charset="utf-8")
-    found = extract_from_dir(
-        PACKAGE, _METHODS, {"**.html": {"trimmed": "true", "silent": "false"}}, _KEYWORDS
-    )
-    for filename, _line, message, comments, context in found:
-        catalogue.add(message, locations=[(filename, 0)], auto_comments=comments, context=context)
+    options = {"**.html": {"trimmed": "true", "silent": "false"}}
+    for folder in (PACKAGE, FILES):
+        for name, _line, message, comments, context in extract_from_dir(
+            folder, _METHODS, options, _KEYWORDS
+        ):
+            catalogue.add(message, locations=[(name, 0)], auto_comments=comments, context=context)
     return catalogue
 
 

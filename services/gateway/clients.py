@@ -18,6 +18,7 @@ from spareline.registry.v1 import calendar_service_pb2_grpc as calendar_grpc
 from spareline.registry.v1 import dead_letter_service_pb2_grpc as dead_letter_grpc
 from spareline.registry.v1 import draft_service_pb2_grpc as draft_grpc
 from spareline.registry.v1 import identity_service_pb2_grpc as identity_grpc
+from spareline.registry.v1 import import_service_pb2_grpc as import_grpc
 from spareline.registry.v1 import mail_service_pb2_grpc as mail_grpc
 from spareline.registry.v1 import market_data_service_pb2_grpc as market_data_grpc
 from spareline.registry.v1 import registry_service_pb2_grpc as registry_grpc
@@ -33,6 +34,7 @@ class Services:
     def __init__(self, registry: grpc.aio.Channel, matching: grpc.aio.Channel) -> None:
         self.registry = registry_grpc.RegistryServiceStub(registry)
         self.identity = identity_grpc.IdentityServiceStub(registry)
+        self.imports = import_grpc.ImportServiceStub(registry)
         self.mail = mail_grpc.MailServiceStub(registry)
         self.webhooks = webhook_grpc.WebhookServiceStub(registry)
         self.calendars = calendar_grpc.CalendarServiceStub(registry)

@@ -6,4 +6,6 @@ from aiohttp import web
 
 from services.chassis.app import App
 
+FILE_KEY: web.AppKey[bytes] = web.AppKey("file_key", bytes)
+"""Goes into the names of postings that come from files, so that they tell nothing."""
 CHASSIS: web.AppKey[App] = web.AppKey("chassis", App)

@@ -25,6 +25,7 @@ SIGNED_IN = (
     "/account/password",
     "/account/mail",
     "/account/calendar",
+    "/files",
     "/offers",
     "/offers/new?q=milling",
     "/offers/new?capability=production.machining.milling.5-axis",

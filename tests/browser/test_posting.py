@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 from playwright.async_api import Browser, expect
 
 from deploy.local.stack import Stack
@@ -188,4 +191,103 @@ async def test_posting_works_without_script(stack: Stack, browser: Browser) -> N
     assert "/drafts/" in page.url
     assert await page.input_value("#title") == "Printers at night"
     assert (await weeks(firm))[:5] == ["", "40", "40", "40", ""]
+    await context.close()
+
+
+async def bring_in(firm: Visitor, file: Path | dict[str, Any]) -> None:
+    """Upload a file, and wait until every row is checked."""
+    await firm.open("/files")
+    await firm.page.set_input_files("#file", file)  # type: ignore[arg-type]
+    await firm.page.click("form[action='/files'] button")
+    await firm.page.locator("dl.figures").wait_for(timeout=60_000)
+    await firm.fits()
+
+
+async def take(firm: Visitor, selector: str, folder: Path) -> Path:
+    """Download what a button or link gives."""
+    async with firm.page.expect_download() as coming:
+        await firm.page.click(selector)
+    got = await coming.value
+    await got.save_as(folder / got.suggested_filename)
+    return folder / got.suggested_filename
+
+
+async def figures(firm: Visitor) -> list[str]:
+    """Return the figures above an import's rows: rows, good or posted, to mend, unchanged."""
+    return await firm.page.locator("dl.figures dd").all_inner_texts()
+
+
+@pytest.mark.parametrize(
+    ("language", "size"), [("zh", "phone"), ("en", "desktop")], ids=["zh-phone", "en-desktop"]
+)
+async def test_a_spreadsheet_comes_in_is_mended_and_goes_out_again(
+    stack: Stack, browser: Browser, tmp_path: Path, language: str, size: str
+) -> None:
+    async with visitor(
+        browser, stack.gateway_url, language=language, size=size, who="filer"
+    ) as firm:
+        await steps.sign_up(firm, f"Filers {language}")
+        await firm.open("/offers")
+        await firm.press("main a[href^='/files']")
+        await firm.picture("26-files")
+        await firm.page.select_option("#capability", "production.machining.milling.5-axis")
+        table = await take(firm, "form[action='/files/template'] button[value=xlsx]", tmp_path)
+
+        book = load_workbook(table)
+        sheet = book.worksheets[0]
+        example = [cell.value for cell in sheet[2]]
+        for title, hours in (("Two 二", "forty 四十"), ("Three 三", 20)):
+            sheet.append([title, *example[1:3], hours, *example[4:]])
+        sheet.append([" ", None])
+        book.save(table)
+        await bring_in(firm, table)
+        assert await figures(firm) == ["3", "2", "1"]
+        assert await firm.page.locator(".cells > li").count() == 1
+        await firm.picture("27-file-checked")
+        marked = await take(firm, "a[href$='marked.xlsx']", tmp_path)
+        await firm.page.click("form[action$='/confirm'] button")
+        # The page follows by itself until the good rows are posted.
+        await expect(firm.page.locator("a[href='/offers'].button")).to_be_visible(timeout=60_000)
+        assert await figures(firm) == ["3", "2", "1"]
+        await firm.picture("28-file-posted")
+
+        book = load_workbook(marked)
+        sheet = book.worksheets[0]
+        assert str(sheet["A3"].value)  # what to change stands before the row
+        sheet["E3"].value = 40
+        book.save(marked)
+        await bring_in(firm, marked)
+        assert await figures(firm) == ["3", "1", "0", "2"]  # two are known by what they say
+        await firm.page.click("form[action$='/confirm'] button")
+        await expect(firm.page.locator("a[href='/offers'].button")).to_be_visible(timeout=60_000)
+        await firm.open("/offers")
+        await expect(firm.page.locator("ul.list > li")).to_have_count(3)
+
+        await firm.open("/files")
+        everything = await take(firm, "form[action='/files/export'] button[value=xlsx]", tmp_path)
+        await bring_in(firm, everything)
+        assert await figures(firm) == ["3", "0", "0", "3"]
+
+
+async def test_a_file_comes_in_without_script(stack: Stack, browser: Browser) -> None:
+    context = await browser.new_context(java_script_enabled=False, locale="zh-CN")
+    page = await context.new_page()
+    firm = Visitor(page, stack.gateway_url, "zh-noscript-files")
+    await page.goto(stack.gateway_url + "/sign-up")
+    for name, text in {"name": "纸厂", "person": "潘", "email": "pan@paper.example"}.items():
+        await page.fill(f"#{name}", text)
+    await page.fill("#password", steps.PASSWORD)
+    await firm.press(steps.SUBMIT)
+    await page.goto(stack.gateway_url + "/files")
+    text = "标题,能力,2027-W20,单价（元）,备注\n夜班热线,after-sales.hotline,40,30,请来电\n"
+    file: Any = {"name": "热线.csv", "mimeType": "text/csv", "buffer": text.encode("gb18030")}
+    await page.set_input_files("#file", file)
+    await firm.press("form[action='/files'] button")
+    for _ in range(100):
+        if await page.locator("dl.figures").count():
+            break
+        await page.wait_for_timeout(100)
+        await firm.press("main noscript a")
+    assert await figures(firm) == ["1", "1", "0"]
+    assert "备注" in await page.locator(".warning").inner_text()
     await context.close()

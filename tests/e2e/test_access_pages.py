@@ -33,7 +33,7 @@ PEOPLE = {
     "operator": mm.OPERATOR,
 }
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
-_STREAMS = ("/live", "/rounds/{round}/live")
+_STREAMS = ("/live", "/rounds/{round}/live", "/files/{import}/live")
 
 
 class Visitor:
@@ -150,6 +150,8 @@ def _aimed(running: Scene, path: str) -> str:
         .replace("{organization}", "alpha")
         .replace("{draft}", "0" * 32)
         .replace("{secret}", "spc_none_none")
+        .replace("{import}", "0" * 32)
+        .replace("{format:csv|xlsx}", "xlsx")
         .replace("{round}", round_)
         .replace("{proposal}", proposal)
     )

@@ -49,6 +49,9 @@ _AGREEMENT = Expected(ABSENT, ABSENT, FORBIDDEN, FORBIDDEN)
 # A's, and to everyone else as if it were not there.
 _A_ONLY = Expected(200, 200, ABSENT, ABSENT)
 
+# Nobody has such a file; a viewer has none at all.
+_FILE = Expected(ABSENT, FORBIDDEN, ABSENT, ABSENT)
+
 EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("GET", "/health/live"): _all(200),
     ("GET", "/health/ready"): _all(200),
@@ -114,6 +117,15 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("POST", "/drafts/{draft}/drop"): Expected(303, FORBIDDEN, 303, 303),
     ("GET", "/market"): _OWN,
     ("GET", "/market/search"): _OWN,
+    ("GET", "/files"): _OWN,
+    ("POST", "/files"): Expected(400, 400, 400, 400),  # without a file
+    ("GET", "/files/template"): Expected(ABSENT, ABSENT, ABSENT, ABSENT),  # of no capability
+    ("GET", "/files/export"): _OWN,
+    ("GET", "/files/{import}"): _FILE,
+    ("GET", "/files/{import}/live"): _FILE,
+    ("GET", "/files/{import}/marked.{format:csv|xlsx}"): _FILE,
+    ("POST", "/files/{import}/confirm"): _FILE,
+    ("POST", "/files/{import}/delete"): Expected(303, FORBIDDEN, 303, 303),
     ("GET", "/wanted"): Expected(ABSENT, ABSENT, ABSENT, ABSENT),  # of no capability
     ("GET", "/demands"): _OWN,
     ("GET", "/demands/new"): _OWN,
