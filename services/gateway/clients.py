@@ -22,6 +22,7 @@ from spareline.registry.v1 import import_service_pb2_grpc as import_grpc
 from spareline.registry.v1 import mail_service_pb2_grpc as mail_grpc
 from spareline.registry.v1 import market_data_service_pb2_grpc as market_data_grpc
 from spareline.registry.v1 import registry_service_pb2_grpc as registry_grpc
+from spareline.registry.v1 import taxonomy_service_pb2_grpc as taxonomy_grpc
 from spareline.registry.v1 import webhook_service_pb2_grpc as webhook_grpc
 
 # A page that takes longer has failed its reader.
@@ -41,6 +42,7 @@ class Services:
         self.drafts = draft_grpc.DraftServiceStub(registry)
         self.market_data = market_data_grpc.MarketDataServiceStub(registry)
         self.dead_letters = dead_letter_grpc.DeadLetterServiceStub(registry)
+        self.taxonomy = taxonomy_grpc.TaxonomyServiceStub(registry)
         self.matching = matching_grpc.MatchingServiceStub(matching)
         self._channels = (registry, matching)
         self._methods: dict[str, Any] = {}

@@ -50,6 +50,11 @@ async def capabilities(request: web.Request) -> Mapping[str, Capability]:
     return found
 
 
+def forget(request: web.Request) -> None:
+    """Fetch the capabilities anew for the next page: they have just changed."""
+    request.app[TAXONOMY].fetched = float("-inf")
+
+
 async def capability(request: web.Request, code: str) -> Capability:
     """Return one capability. Raises NotFound."""
     found = (await capabilities(request)).get(code)

@@ -20,6 +20,7 @@ from services.registry.grpc_api.ledger_servicer import LedgerServicer
 from services.registry.grpc_api.mail_servicer import MailServicer
 from services.registry.grpc_api.market_data_servicer import MarketDataServicer
 from services.registry.grpc_api.registry_servicer import RegistryServicer
+from services.registry.grpc_api.taxonomy_servicer import TaxonomyServicer
 from services.registry.grpc_api.webhook_servicer import WebhookServicer
 from services.registry.identity_parts import Identity, IdentityOptions, open_identity
 from services.registry.import_parts import open_imports
@@ -60,6 +61,8 @@ from spareline.registry.v1 import (
     market_data_service_pb2_grpc,
     registry_service_pb2,
     registry_service_pb2_grpc,
+    taxonomy_service_pb2,
+    taxonomy_service_pb2_grpc,
     webhook_service_pb2,
     webhook_service_pb2_grpc,
 )
@@ -207,6 +210,7 @@ async def _serve(
     drafts = draft_service_pb2.DESCRIPTOR.services_by_name["DraftService"]
     mails = mail_service_pb2.DESCRIPTOR.services_by_name["MailService"]
     files = import_service_pb2.DESCRIPTOR.services_by_name["ImportService"]
+    taxonomy = taxonomy_service_pb2.DESCRIPTOR.services_by_name["TaxonomyService"]
     hooks = webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"]
     dead = dead_letter_service_pb2.DESCRIPTOR.services_by_name["DeadLetterService"]
     calendars = calendar_service_pb2.DESCRIPTOR.services_by_name["CalendarService"]
@@ -250,6 +254,11 @@ async def _serve(
                 files,
                 import_service_pb2_grpc.add_ImportServiceServicer_to_server,
                 ImportServicer(desks.imports),
+            ),
+            (
+                taxonomy,
+                taxonomy_service_pb2_grpc.add_TaxonomyServiceServicer_to_server,
+                TaxonomyServicer(postings.taxonomy_desk),
             ),
             (
                 hooks,

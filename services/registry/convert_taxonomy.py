@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.registry.domain.taxonomy import Attribute, AttributeType, Capability, Rule, Text, Unit
+from services.registry.domain.taxonomy_schema import AttributeForm, NodeForm
 from spareline.market.v1 import capability_pb2
 
 _Schema = capability_pb2.AttributeSchema
@@ -29,7 +30,7 @@ _RULES_IN = {value: key for key, value in _RULES.items()}
 
 def capability(each: Capability) -> capability_pb2.Capability:
     """Return a capability with all its attributes, inherited ones first."""
-    return capability_pb2.Capability(
+    message = capability_pb2.Capability(
         name=f"capabilities/{each.code}",
         code=each.code,
         parent_code=each.parent,
@@ -37,11 +38,14 @@ def capability(each: Capability) -> capability_pb2.Capability:
         synonyms_en=each.synonyms.get("en", ()),
         synonyms_zh=each.synonyms.get("zh", ()),
         unit=_unit(each.unit),
-        ships=each.ships,
         attributes=[_attribute(attribute) for attribute in each.attributes.values()],
         classifications=dict(each.classification),
         leaf=each.leaf,
+        deprecated=each.deprecated,
     )
+    if each.ships:  # a resolved capability leaves out what is false, as it always has
+        message.ships = True
+    return message
 
 
 def _text(text: Text) -> capability_pb2.LocalizedText:
@@ -62,11 +66,17 @@ def _attribute(each: Attribute) -> capability_pb2.AttributeSchema:
         rule=_RULES[each.rule],
         unit=each.unit,
         choices=[
-            capability_pb2.Choice(code=code, display_name=_text(name))
+            capability_pb2.Choice(
+                code=code,
+                display_name=_text(name),
+                deprecated=code in each.deprecated_choices,
+            )
             for code, name in each.choices.items()
         ],
-        required_in_offer=each.required_in_offer,
+        deprecated=each.deprecated,
     )
+    if each.required_in_offer:
+        message.required_in_offer = True
     if each.type in (AttributeType.INTEGER, AttributeType.RANGE):
         message.minimum, message.maximum = each.minimum, each.maximum
     if each.help is not None:
@@ -91,8 +101,10 @@ def node(message: capability_pb2.Capability) -> dict[str, Any]:
             "name": _words(message.unit.display_name),
             "resolution": message.unit.resolution,
         }
-    if message.ships or "." not in message.code:
+    if message.HasField("ships") or "." not in message.code:
         found["ships"] = message.ships
+    if message.deprecated:
+        found["deprecated"] = True
     return found
 
 
@@ -111,12 +123,59 @@ def _attribute_node(each: capability_pb2.AttributeSchema) -> dict[str, Any]:
     if each.unit:
         found["unit"] = each.unit
     if each.choices:
-        found["choices"] = {choice.code: _words(choice.display_name) for choice in each.choices}
+        found["choices"] = {
+            choice.code: _words(choice.display_name)
+            | ({"deprecated": True} if choice.deprecated else {})
+            for choice in each.choices
+        }
     for bound in ("minimum", "maximum"):
         if each.HasField(bound):
             found[bound] = getattr(each, bound)
-    if each.required_in_offer:
-        found["required_in_offer"] = True
+    if each.HasField("required_in_offer"):
+        found["required_in_offer"] = each.required_in_offer
+    if each.deprecated:
+        found["deprecated"] = True
     if each.HasField("help"):
         found["help"] = _words(each.help)
     return found
+
+
+def definition(code: str, node: NodeForm) -> capability_pb2.Capability:
+    """Return a node of a file as a capability with its own part only."""
+    message = capability_pb2.Capability(
+        name=f"capabilities/{code}",
+        code=code,
+        parent_code=code.rpartition(".")[0],
+        display_name=_text(node.name.build()),
+        synonyms_en=node.synonyms.en,
+        synonyms_zh=node.synonyms.zh,
+        unit=_unit(node.unit.build()) if node.unit else None,
+        attributes=[_own_attribute(key, form) for key, form in node.attributes.items()],
+        classifications=node.classification.model_dump(exclude_none=True),
+        deprecated=node.deprecated,
+    )
+    if node.ships is not None:
+        message.ships = node.ships
+    return message
+
+
+def _own_attribute(key: str, form: AttributeForm) -> capability_pb2.AttributeSchema:
+    message = _Schema(
+        key=key,
+        display_name=_text(form.name.build()) if form.name else None,
+        type=_TYPES[form.type] if form.type else _Schema.TYPE_UNSPECIFIED,
+        rule=_RULES[form.rule] if form.rule else _Schema.RULE_UNSPECIFIED,
+        unit=form.unit or "",
+        choices=[
+            capability_pb2.Choice(
+                code=code, display_name=_text(each.build()), deprecated=each.deprecated
+            )
+            for code, each in (form.choices or {}).items()
+        ],
+        help=_text(form.help.build()) if form.help else None,
+        deprecated=bool(form.deprecated),
+    )
+    for field in ("minimum", "maximum", "required_in_offer"):
+        if getattr(form, field) is not None:
+            setattr(message, field, getattr(form, field))
+    return message

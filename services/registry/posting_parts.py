@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from services.chassis.access import Delegations, current
+from services.chassis.aggregates import Aggregates
 from services.chassis.mongo import Collection, Database
 from services.registry.domain.instants import Clock, now_ms
 from services.registry.domain.taxonomy import Taxonomy
 from services.registry.store.capabilities import Capabilities
 from services.registry.store.demands import Demands
 from services.registry.store.offers import Offers
+from services.registry.store.taxonomy import TaxonomyDrafts, TaxonomyVersions
 from services.registry.usecases.book import Book
 from services.registry.usecases.imports import Import, ImportAnswers
 from services.registry.usecases.kinds import DEMANDS, OFFERS, M
@@ -20,6 +22,7 @@ from services.registry.usecases.market_data import MarketData
 from services.registry.usecases.posting_search import SearchDesk
 from services.registry.usecases.postings import FindOrganization, Postings
 from services.registry.usecases.taxonomy import LiveTaxonomy
+from services.registry.usecases.taxonomy_editing import TaxonomyDesk
 from services.registry.usecases.viewing import Audit, Viewer
 from spareline.market.v1.demand_pb2 import Demand
 from spareline.market.v1.offer_pb2 import Offer
@@ -33,22 +36,30 @@ class PostingStores:
     offers: Offers
     demands: Demands
     capabilities: Capabilities
+    taxonomy_versions: TaxonomyVersions
 
     @classmethod
     def of(cls, database: Database, notify: Callable[[], None]) -> "PostingStores":
         """Return the stores in a database."""
         return cls(
-            Offers(database, notify), Demands(database, notify), Capabilities(database, notify)
+            Offers(database, notify),
+            Demands(database, notify),
+            Capabilities(database, notify),
+            TaxonomyVersions(database, notify),
         )
 
     @property
     def outboxes(self) -> list[Collection]:
         """The collections that the relay must empty."""
-        return [each.collection for each in (self.offers, self.demands, self.capabilities)]
+        return [each.collection for each in self._all]
+
+    @property
+    def _all(self) -> tuple[Aggregates, ...]:
+        return (self.offers, self.demands, self.capabilities, self.taxonomy_versions)
 
     async def ensure_indexes(self) -> None:
         """Create all indexes."""
-        for store in (self.offers, self.demands, self.capabilities):
+        for store in self._all:
             await store.ensure_indexes()
 
 
@@ -70,7 +81,10 @@ class PostingParts:
         self._delegations = delegations
         self._audit = audit
         self._answers = ImportAnswers(database, clock)
-        self.taxonomy = LiveTaxonomy(files, stores.capabilities, clock)
+        self.taxonomy = LiveTaxonomy(files, stores.capabilities, stores.taxonomy_versions)
+        self.taxonomy_desk = TaxonomyDesk(
+            self.taxonomy, stores.taxonomy_versions, TaxonomyDrafts(database), clock
+        )
         self.offers: Postings[Offer] = Postings(
             OFFERS, stores.offers, self.taxonomy, find_organization, clock
         )

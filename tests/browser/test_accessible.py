@@ -42,6 +42,12 @@ SIGNED_IN = (
     "/rounds",
     "/policy",
 )
+OPERATOR = (
+    "/operator/credit",
+    "/operator/audit",
+    "/operator/taxonomy",
+    "/operator/taxonomy/edit?code=production.machining.turning",
+)
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
@@ -72,4 +78,11 @@ async def test_pages_are_accessible(
         found = [fault for path in OPEN_TO_ALL for fault in await faults(reader, path)]
         await steps.sign_up(reader, f"Accessible {language}")
         found += [fault for path in SIGNED_IN for fault in await faults(reader, path)]
-        assert found == []
+    async with visitor(
+        browser, stack.gateway_url, language=language, size=size, who="axe-op", scheme=scheme
+    ) as operator:
+        await steps.sign_in(
+            operator, "operator@spareline.example", stack.credentials.operator_password
+        )
+        found += [fault for path in OPERATOR for fault in await faults(operator, path)]
+    assert found == []

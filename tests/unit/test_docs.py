@@ -28,6 +28,7 @@ from spareline.registry.v1 import (
     ledger_service_pb2,
     mail_service_pb2,
     registry_service_pb2,
+    taxonomy_service_pb2,
     webhook_service_pb2,
 )
 
@@ -45,6 +46,7 @@ SERVICES = (
     ledger_service_pb2,
     mail_service_pb2,
     matching_service_pb2,
+    taxonomy_service_pb2,
     webhook_service_pb2,
     operations_pb2,
 )

@@ -33,12 +33,36 @@ class Control:
     choices: tuple[tuple[str, str], ...]
 
 
-def controls(capability: Capability, prefix: str, side: Side, language: str) -> list[Control]:
-    """Return the controls of a capability, in the order of its schema."""
-    return [_control(attribute, prefix, side, language) for attribute in capability.attributes]
+def controls(
+    capability: Capability, prefix: str, side: Side, language: str, form: Form | None = None
+) -> list[Control]:
+    """Return the controls of a capability, in the order of its schema.
+
+    What is deprecated is asked for only where ``form`` has it already.
+    """
+    return [
+        _control(attribute, prefix, side, language, form)
+        for attribute in asked(capability, prefix, form)
+    ]
 
 
-def _control(attribute: AttributeSchema, prefix: str, side: Side, language: str) -> Control:
+def asked(capability: Capability, prefix: str, form: Form | None = None) -> list[AttributeSchema]:
+    """Return the attributes that a form asks for."""
+    return [
+        attribute
+        for attribute in capability.attributes
+        if not attribute.deprecated or (form is not None and _filled(form, prefix, attribute))
+    ]
+
+
+def _filled(form: Form, prefix: str, attribute: AttributeSchema) -> bool:
+    name = f"{prefix}attr_{attribute.key}"
+    return bool(form.texts(name) or form.text(f"{name}_low") or form.text(f"{name}_high"))
+
+
+def _control(
+    attribute: AttributeSchema, prefix: str, side: Side, language: str, form: Form | None
+) -> Control:
     kinds: dict[int, Literal["number", "range", "choice", "choices", "boolean", "text"]] = {
         _T.TYPE_INTEGER: "number",
         _T.TYPE_RANGE: "range",
@@ -47,17 +71,21 @@ def _control(attribute: AttributeSchema, prefix: str, side: Side, language: str)
         _T.TYPE_BOOLEAN: "boolean",
         _T.TYPE_TEXT: "text",
     }
-    kind = kinds.get(attribute.type, "text")
+    name, kind = f"{prefix}attr_{attribute.key}", kinds.get(attribute.type, "text")
     if kind == "choice" and side == "demand" and attribute.rule == _T.RULE_ONE_OF:
         kind = "choices"  # whoever asks may be content with any of several
     return Control(
-        name=f"{prefix}attr_{attribute.key}",
+        name=name,
         label=text(attribute.display_name, language),
         kind=kind,
         unit=attribute.unit,
         hint=text(attribute.help, language) or _rule_hint(attribute, side, language),
         required=side == "offer" and attribute.required_in_offer,
-        choices=tuple((c.code, text(c.display_name, language)) for c in attribute.choices),
+        choices=tuple(
+            (c.code, text(c.display_name, language))
+            for c in attribute.choices
+            if not c.deprecated or (form is not None and c.code in form.texts(name))
+        ),
     )
 
 
@@ -81,7 +109,9 @@ def read(
     _ = translations(language).gettext
     values: dict[str, AttributeValue] = {}
     for attribute, control in zip(
-        capability.attributes, controls(capability, prefix, side, language), strict=True
+        asked(capability, prefix, form),
+        controls(capability, prefix, side, language, form),
+        strict=True,
     ):
         value = _read_one(form, control, _("Give a whole number."))
         if value is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -27,10 +27,17 @@ from spareline.registry.v1 import registry_service_pb2 as registry
 Choices = list[tuple[str, list[tuple[str, str]]]]
 
 
-def capability_choices(known: Mapping[str, Capability], language: str) -> Choices:
-    """Return the capabilities by branch, as the groups of a select."""
+def capability_choices(
+    known: Mapping[str, Capability], language: str, keep: Collection[str] = ()
+) -> Choices:
+    """Return the capabilities by branch, as the groups of a select.
+
+    Deprecated ones only where they are in use already: ``keep`` names those.
+    """
     groups: dict[str, list[tuple[str, str]]] = {}
     for code, capability in sorted(known.items()):
+        if capability.deprecated and code not in keep:
+            continue
         branch, depth = code.split(".")[0], code.count(".")
         if depth:
             label = "\u2003" * (depth - 1) + text(capability.display_name, language)

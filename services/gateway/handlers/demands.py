@@ -133,7 +133,9 @@ async def _form(
     for index in range(lines.count(form)):
         capability = known.get(form.text(f"l{index}_capability"))
         controls = (
-            attributes.controls(capability, f"l{index}_", "demand", language) if capability else []
+            attributes.controls(capability, f"l{index}_", "demand", language, form)
+            if capability
+            else []
         )
         shown.append((index, capability, controls))
     market = await prices.summaries(request, [known.code for _, known, _ in shown if known])
@@ -152,7 +154,9 @@ async def _form(
         most_lines=lines.MOST,
         weeks=weeks,
         demand=demand,
-        choices=choosing.capability_choices(known, language),
+        choices=choosing.capability_choices(
+            known, language, keep={each.code for _, each, _ in shown if each}
+        ),
         regions=choosing.region_choices(language),
     )
 

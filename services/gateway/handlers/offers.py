@@ -145,7 +145,7 @@ async def _form(
         status=status,
         form=form,
         capability=known,
-        controls=attributes.controls(known, "", "offer", language),
+        controls=attributes.controls(known, "", "offer", language, form),
         weeks=weeks,
         months=calendar.months(weeks, language),
         summary=market.get(known.code),

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,11 @@ class Taxonomy:
         self._children: dict[str, list[Capability]] = {}
         for capability in self._capabilities.values():
             self._children.setdefault(capability.parent, []).append(capability)
-        self._index = SearchIndex(self._capabilities.values())
+
+    @cached_property
+    def _index(self) -> SearchIndex:
+        """Made when somebody searches: edits are checked by making a taxonomy and dropping it."""
+        return SearchIndex(self._capabilities.values())
 
     def __iter__(self) -> Iterator[Capability]:
         return iter(self._capabilities.values())
@@ -109,6 +114,10 @@ class Taxonomy:
         if not self.is_below(offered, asked):
             return False
         return self._capabilities[offered].unit.code == self._capabilities[asked].unit.code
+
+    def definition(self, code: str) -> NodeForm | None:
+        """Return a capability as it is written down, without what it inherits; None if unknown."""
+        return self._nodes.get(code)
 
     def children(self, code: str) -> list[Capability]:
         """Return the capabilities right below `code`; the tops of the branches for ""."""
@@ -143,7 +152,8 @@ class Taxonomy:
 
         `node_mapping` has full codes as keys and nodes in the file's form as values. A known code
         is amended: its definition is replaced, its children stay. It may not lose or retype an
-        attribute, lose a choice or change its unit, since offers in the market rely on them.
+        attribute, lose a choice, narrow bounds or change its unit, since offers in the market
+        rely on them.
 
         Raises:
             TaxonomyError: a code or node is malformed, a parent is missing, or an amendment
@@ -178,6 +188,8 @@ def _losses(before: Capability, after: Capability) -> Iterator[str]:
         elif not old.choices.keys() <= new.choices.keys():
             lost = ", ".join(sorted(old.choices.keys() - new.choices.keys()))
             yield f"attributes.{key}.choices: can't take away {lost}"
+        elif new.minimum > old.minimum or new.maximum < old.maximum:
+            yield f"attributes.{key}: bounds can't become narrower"
 
 
 def load_taxonomy(directory: Path = TAXONOMY_DIRECTORY) -> Taxonomy:

@@ -92,6 +92,9 @@ class Attribute:
     maximum: int = 10**12
     required_in_offer: bool = False
     help: Text | None = None
+    deprecated: bool = False
+    """Not asked for any more; postings that state it keep it."""
+    deprecated_choices: frozenset[str] = frozenset()
     declared_by: str = ""
     """Code of the capability nearest above (or the same) whose file speaks of this attribute."""
 
@@ -114,6 +117,8 @@ class Capability:
     classification: Mapping[str, str]
     """Code by public scheme: isic (rev. 4), nace (rev. 2), unspsc, okw."""
     leaf: bool
+    deprecated: bool = False
+    """Hidden from new postings, because it or one above it was deprecated."""
 
     @property
     def depth(self) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -61,6 +62,12 @@ class TextForm(_Form):
         return Text(self.en, self.zh)
 
 
+class ChoiceForm(TextForm):
+    """A choice; a deprecated one is kept for postings that have it."""
+
+    deprecated: Annotated[bool, Field(strict=True)] = False
+
+
 class SynonymsForm(_Form):
     """Other words for the same capability."""
 
@@ -87,11 +94,12 @@ class AttributeForm(_Form):
     type: AttributeType | None = None
     rule: Rule | None = None
     unit: Words | None = None
-    choices: dict[ChoiceCode, TextForm] | None = None
+    choices: dict[ChoiceCode, ChoiceForm] | None = None
     minimum: Whole | None = None
     maximum: Whole | None = None
     required_in_offer: bool | None = None
     help: TextForm | None = None
+    deprecated: Annotated[bool, Field(strict=True)] | None = None
 
 
 class ClassificationForm(_Form):
@@ -112,6 +120,7 @@ class NodeForm(_Form):
     ships: Annotated[bool, Field(strict=True)] | None = None
     attributes: dict[Key, AttributeForm] = {}
     classification: ClassificationForm = ClassificationForm()
+    deprecated: Annotated[bool, Field(strict=True)] = False
     children: dict[Segment, NodeForm] = {}
 
 
@@ -187,6 +196,7 @@ def _capability(
         attributes=MappingProxyType(attributes),
         classification=MappingProxyType(node.classification.model_dump(exclude_none=True)),
         leaf=leaf,
+        deprecated=node.deprecated or (parent is not None and parent.deprecated),
     )
 
 
@@ -206,10 +216,13 @@ def _attribute(
             given[text] = given[text].build()
     if form.choices is not None:
         given["choices"] = MappingProxyType({c: t.build() for c, t in form.choices.items()})
+        given["deprecated_choices"] = frozenset(c for c, t in form.choices.items() if t.deprecated)
     base: dict[str, Any] = {}
     if inherited is not None:
         base = {name: getattr(inherited, name) for name in Attribute.__slots__}
     attribute = Attribute(**{**base, **given, "key": key, "declared_by": code})
+    if attribute.deprecated:
+        attribute = replace(attribute, required_in_offer=False)
     fault = _attribute_fault(attribute)
     if fault:
         faults.append(f"{where}: {fault}")

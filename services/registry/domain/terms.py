@@ -59,6 +59,21 @@ def capability_faults(
     return faults
 
 
+def retired_faults(codes: Mapping[str, str], taxonomy: Taxonomy, root: str) -> list[Fault]:
+    """Find deprecated capabilities, which nothing new may name. ``codes`` go by field."""
+    found = {field: taxonomy.get(code) for field, code in codes.items()}
+    return [
+        Fault(
+            under(root, field),
+            f"{capability.code} is deprecated",
+            "Choose another capability; what was posted of this one stays",
+            reason_pb2.REASON_CAPABILITY_UNKNOWN,
+        )
+        for field, capability in found.items()
+        if capability is not None and capability.deprecated
+    ]
+
+
 def _nearby(code: str, taxonomy: Taxonomy) -> str:
     words = code.rpartition(".")[2].replace("-", " ").replace("_", " ")
     found = [taxonomy.nearest(code), *(hit.capability.code for hit in taxonomy.search(words)[:2])]

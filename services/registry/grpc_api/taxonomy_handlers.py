@@ -1,5 +1,6 @@
 """The part of RegistryService that is about the taxonomy: a mixin of its servicer."""
 
+from services.chassis.access import current
 from services.registry.grpc_api.callers import Context
 from services.registry.posting_parts import PostingParts
 from services.registry.usecases import pages
@@ -45,4 +46,4 @@ class TaxonomyHandlers:
         self, request: api.CreateCapabilityRequest, _context: Context
     ) -> Capability:
         """Extend the taxonomy."""
-        return await self.postings.taxonomy.create(request)
+        return await self.postings.taxonomy_desk.create(current(), request)

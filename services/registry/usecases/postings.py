@@ -1,6 +1,6 @@
 """Posting, changing, withdrawing and expiring: the same for offers and demands."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Generic
 
@@ -14,6 +14,7 @@ from services.registry.domain import disclosure, field_masks, refusals
 from services.registry.domain.faults import Fault, refusal, under
 from services.registry.domain.instants import Clock, now_ms
 from services.registry.domain.ledger import Account
+from services.registry.domain.terms import retired_faults
 from services.registry.store.changes import ATTEMPTS
 from services.registry.store.postings import Postings as Store
 from services.registry.usecases.kinds import Kind, M
@@ -46,7 +47,7 @@ class Postings(Generic[M]):
             wanted_id or names.derived_id(f"{parent}/{self.kind.noun}s", replay.request_id)
         )
         content = self.prepared(posting, name, owner)
-        await self.check(content, parent, self.kind.noun)
+        await self.check(content, parent, self.kind.noun, used=())
         if validate_only:
             return self._read(posting_documents.new(content, owner, 0, self.clock()) | _FRESH)
         stored = replay.stored(
@@ -87,25 +88,30 @@ class Postings(Generic[M]):
         content.disclosure.CopyFrom(levels)
         return content
 
-    async def check(self, content: M, owner: str, root: str) -> None:
+    async def check(self, content: M, owner: str, root: str, used: Collection[str]) -> None:
         """Raise InvalidArgument naming every field that breaks a rule of the domain."""
-        if faults := await self.faults(content, owner, root):
+        if faults := await self.faults(content, owner, root, used):
             raise refusal(faults)
 
-    async def check_whole(self, content: M, owner: str, root: str) -> None:
+    async def check_whole(self, content: M, owner: str, root: str, present: M) -> None:
         """As ``check``, with the field rules of the proto, which an update's request skips."""
         if found := validation.violations(content):
             raise refusal([Fault(under(root, v.field), v.description, v.mend) for v in found])
-        await self.check(content, owner, root)
+        await self.check(content, owner, root, set(_codes(present).values()))
 
-    async def faults(self, content: M, owner: str, root: str) -> list[Fault]:
-        """Return what is wrong with a posting."""
-        codes = (
-            [line.capability for line in content.lines]
-            if isinstance(content, Demand)
-            else [content.capability]
+    async def faults(
+        self, content: M, owner: str, root: str, used: Collection[str] = ()
+    ) -> list[Fault]:
+        """Return what is wrong with a posting.
+
+        ``used``: capabilities that it has had so far, and keeps when they are deprecated.
+        """
+        codes = _codes(content)
+        taxonomy = await self.taxonomy.knowing(codes.values())
+        new = {field: code for field, code in codes.items() if code not in used}
+        return self.kind.faults(content, owner, taxonomy, root) + retired_faults(
+            new, taxonomy, root
         )
-        return self.kind.faults(content, owner, await self.taxonomy.knowing(codes), root)
 
     def new(self, content: M, owner: Organization, number: int, replay: Replay | None) -> New:
         """Return what to insert for a posting: the document, its event and the answer."""
@@ -134,7 +140,7 @@ class Postings(Generic[M]):
                 given.name,
                 owner,
             )
-            await self.check_whole(content, owner.name, self.kind.noun)
+            await self.check_whole(content, owner.name, self.kind.noun, present)
             account = self._require_room(document, present, content)
             state = self.kind.state_after(document["state"], account)
             now = self.clock()
@@ -244,6 +250,13 @@ class Postings(Generic[M]):
 
 
 _FRESH: Document = {"revision": 1}
+
+
+def _codes(posting: Offer | Demand) -> dict[str, str]:
+    """Return the capabilities of a posting, by field."""
+    if isinstance(posting, Offer):
+        return {"capability": posting.capability}
+    return {f"lines[{i}].capability": line.capability for i, line in enumerate(posting.lines)}
 
 
 def _moved_capability(account: Account, present: M, content: M) -> list[Fault]:

@@ -27,6 +27,7 @@ from spareline.registry.v1 import (
     mail_service_pb2,
     market_data_service_pb2,
     registry_service_pb2,
+    taxonomy_service_pb2,
     webhook_service_pb2,
 )
 
@@ -42,6 +43,7 @@ SERVICE_FILES = (
     market_data_service_pb2,
     matching_service_pb2,
     registry_service_pb2,
+    taxonomy_service_pb2,
     webhook_service_pb2,
 )
 ROLES = {"owner", "trader", "viewer", "operator", "service", "calendar"}

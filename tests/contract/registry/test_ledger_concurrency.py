@@ -19,6 +19,7 @@ from services.registry.domain.taxonomy import load_taxonomy
 from services.registry.store.capabilities import Capabilities
 from services.registry.store.demands import Demands
 from services.registry.store.offers import Offers
+from services.registry.store.taxonomy import TaxonomyVersions
 from services.registry.usecases.kinds import OFFERS
 from services.registry.usecases.ledger import Ledger
 from services.registry.usecases.postings import Postings
@@ -117,7 +118,7 @@ async def test_nothing_is_ever_promised_twice(database: Database, bus: Bus) -> N
     demands = await market.add_demands(8, quantity=60)
     other = Ledger(Offers(database), Demands(database))
     tally = Tally()
-    taxonomy = LiveTaxonomy(load_taxonomy(), Capabilities(database))
+    taxonomy = LiveTaxonomy(load_taxonomy(), Capabilities(database), TaxonomyVersions(database))
 
     async def organization(name: str) -> Organization:
         return Organization(name=name, region="CN-ZJ")

@@ -7,6 +7,7 @@ import pytest
 from services.chassis.mongo import Database
 from services.registry.domain.taxonomy import load_taxonomy
 from services.registry.store.capabilities import Capabilities
+from services.registry.store.taxonomy import TaxonomyVersions
 from services.registry.usecases.kinds import DEMANDS, OFFERS
 from services.registry.usecases.postings import Postings
 from services.registry.usecases.replay import Replay
@@ -37,7 +38,7 @@ async def test_what_is_over_expires_after_the_days_that_were_set(
     market = await LedgerMarket.of(database)
     offers = await market.add_offers(3, capacity=5)
     demands = await market.add_demands(2, quantity=5)
-    taxonomy = LiveTaxonomy(load_taxonomy(), Capabilities(database))
+    taxonomy = LiveTaxonomy(load_taxonomy(), Capabilities(database), TaxonomyVersions(database))
 
     async def organization(name: str) -> Organization:
         return Organization(name=name)

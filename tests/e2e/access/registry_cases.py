@@ -11,6 +11,7 @@ from spareline.registry.v1 import import_service_pb2 as imports
 from spareline.registry.v1 import ledger_service_pb2 as led
 from spareline.registry.v1 import market_data_service_pb2 as data
 from spareline.registry.v1 import registry_service_pb2 as reg
+from spareline.registry.v1 import taxonomy_service_pb2 as tax
 from tests.e2e.access.case import Case, Make, same
 from tests.e2e.access.cast import A
 from tests.e2e.access.scene import HIDDEN, Scene
@@ -220,6 +221,15 @@ ORGANIZATIONS = (
     Case("GetCapability", same(reg.GetCapabilityRequest(name="capabilities/none")), "NOT_FOUND"),
     Case("ListCapabilities", same(reg.ListCapabilitiesRequest(page_size=1))),
     Case("SearchCapabilities", same(reg.SearchCapabilitiesRequest(query="milling", limit=1))),
+    Case(
+        "GetCapabilityDefinition",
+        same(tax.GetCapabilityDefinitionRequest(name="capabilities/none/definition")),
+        "NOT_FOUND",
+    ),
+    Case("GetTaxonomyDraft", same(tax.GetTaxonomyDraftRequest(name="taxonomyDraft"))),
+    Case("UpdateTaxonomyDraft", same(tax.UpdateTaxonomyDraftRequest()), "FIELD_INVALID"),
+    Case("AdoptTaxonomyDraft", same(tax.AdoptTaxonomyDraftRequest()), "FIELD_INVALID"),
+    Case("ListTaxonomyVersions", same(tax.ListTaxonomyVersionsRequest())),
     Case("CreateCapability", same(reg.CreateCapabilityRequest()), "FIELD_INVALID"),
 )
 

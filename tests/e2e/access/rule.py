@@ -21,6 +21,7 @@ from spareline.registry.v1 import (
     mail_service_pb2,
     market_data_service_pb2,
     registry_service_pb2,
+    taxonomy_service_pb2,
     webhook_service_pb2,
 )
 
@@ -34,6 +35,7 @@ _FILES = (
     import_service_pb2,
     calendar_service_pb2,
     market_data_service_pb2,
+    taxonomy_service_pb2,
     webhook_service_pb2,
     matching_service_pb2,
     operations_pb2,
