@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from aiohttp import web
 from aiohttp_session import get_session, new_session
 
-from services.chassis.errors import DomainError, Unauthenticated
+from services.chassis.errors import DomainError, PermissionDenied, Unauthenticated
 from services.gateway.clients import Caller, Services
+from spareline.errors.v1 import reason_pb2
 from spareline.registry.v1 import identity_service_pb2 as identity
 
 SESSION_KEY = "person"
@@ -158,4 +159,14 @@ def signed_in(request: web.Request) -> Person:
     if person is None:
         target = request.rel_url.path_qs if request.method == "GET" else "/"
         raise web.HTTPSeeOther(str(request.app.router["signin"].url_for().with_query(next=target)))
+    return person
+
+
+def operating(request: web.Request) -> Person:
+    """Return the person who runs the market. Raises PermissionDenied for everybody else."""
+    person = signed_in(request)
+    if not person.is_operator:
+        raise PermissionDenied(
+            reason_pb2.REASON_ROLE_MISSING, "This page is for those who run the market."
+        )
     return person

@@ -52,6 +52,7 @@ async def test_two_firms_find_each_other(
         await seller.open("/")
         badge = seller.page.locator("[data-inbox-count]")
         await steps.run_round(operator)
+        await expect(operator.page.locator("svg.sankey .node").nth(2)).to_be_visible()
         # The page was open all along: the count came to it by itself.
         await expect(badge).to_have_text("3", timeout=20_000)
 

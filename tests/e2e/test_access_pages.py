@@ -152,6 +152,8 @@ def _aimed(running: Scene, path: str) -> str:
         .replace("{secret}", "spc_none_none")
         .replace("{import}", "0" * 32)
         .replace("{format:csv|xlsx}", "xlsx")
+        .replace("{policy}", "standard")
+        .replace("{letter}", "7")
         .replace("{round}", round_)
         .replace("{proposal}", proposal)
     )

@@ -108,6 +108,7 @@ async def round_progress(request: web.Request) -> web.StreamResponse:
                             "bound": progress.bound if progress.has_bound else None,
                             "done": progress.components_done,
                             "total": progress.components_total,
+                            "elapsed": progress.elapsed_milliseconds,
                             "ended": found.state in _ENDED,
                         }
                     ),

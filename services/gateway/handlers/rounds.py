@@ -7,11 +7,15 @@ import uuid
 
 from aiohttp import web
 
+from services.chassis.errors import NotFound
+from services.gateway.clients import Caller
 from services.gateway.forms import fields
 from services.gateway.market import capabilities
 from services.gateway.people import caller, signed_in
+from services.gateway.pictures import flow
 from services.gateway.render import notify, render
 from spareline.matching.v1 import matching_service_pb2 as matching
+from spareline.matching.v1.round_analysis_pb2 import Flow, RoundFlows
 from spareline.matching.v1.round_pb2 import Round
 
 _SHOWN = 25
@@ -55,7 +59,7 @@ async def show(request: web.Request) -> web.Response:
     )
     # Operators see the whole market; everybody else what is their own.
     party = "" if person.is_operator else person.organization
-    proposals, explanations = await asyncio.gather(
+    proposals, explanations, flows = await asyncio.gather(
         calls.call(
             calls.services.matching.ListProposals,
             matching.ListProposalsRequest(
@@ -74,6 +78,7 @@ async def show(request: web.Request) -> web.Response:
                 page_token=request.query.get("explanations", ""),
             ),
         ),
+        _flows(calls, found, shown=person.is_operator),
     )
     return await render(
         request,
@@ -84,9 +89,24 @@ async def show(request: web.Request) -> web.Response:
         next_proposals=proposals.next_page_token,
         explanations=explanations.explanations,
         next_explanations=explanations.next_page_token,
+        flows=flows,
+        picture=flow.lay_out(flows),
         capabilities=await capabilities(request),
         request_id=str(uuid.uuid4()),
     )
+
+
+async def _flows(calls: Caller, found: Round, *, shown: bool) -> list[Flow]:
+    """Return where a completed round flows; nothing for others than operators."""
+    if not shown or found.state != Round.STATE_COMPLETED:
+        return []
+    try:
+        answer: RoundFlows = await calls.call(
+            calls.services.matching.GetRoundFlows, matching.GetRoundFlowsRequest(name=found.name)
+        )
+    except NotFound:  # a round of before this was kept
+        return []
+    return list(answer.flows)
 
 
 async def run(request: web.Request) -> web.StreamResponse:

@@ -173,6 +173,25 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("GET", "/rounds/{round}/live"): _OWN,
     ("POST", "/rounds/{round}/cancel"): Expected(FORBIDDEN, FORBIDDEN, FORBIDDEN, 409, UNKNOWN),
     ("GET", "/policy"): _OWN,
+    ("GET", "/operator/policies"): _OPERATOR,
+    ("GET", "/operator/policies/{policy}"): _OPERATOR,
+    ("GET", "/operator/policies/{policy}/edit"): _OPERATOR,
+    # An empty form lacks a name; the etag of the other is not the current one.
+    ("POST", "/operator/policies/{policy}/edit"): Expected(FORBIDDEN, FORBIDDEN, FORBIDDEN, 400),
+    ("POST", "/operator/policies/{policy}/adopt"): Expected(
+        FORBIDDEN, FORBIDDEN, FORBIDDEN, 409, form={"etag": "stale"}
+    ),
+    # There is no round to compare with, and A's round tried no policy.
+    ("GET", "/operator/what-if/{round}"): Expected(FORBIDDEN, FORBIDDEN, FORBIDDEN, 400),
+    ("POST", "/operator/what-if/{round}/adopt"): Expected(FORBIDDEN, FORBIDDEN, FORBIDDEN, ABSENT),
+    ("GET", "/operator/fairness"): _OPERATOR,
+    ("GET", "/operator/dead-letters"): _OPERATOR,
+    ("POST", "/operator/dead-letters/{letter}/replay"): Expected(
+        FORBIDDEN, FORBIDDEN, FORBIDDEN, ABSENT
+    ),
+    ("POST", "/operator/dead-letters/{letter}/drop"): Expected(
+        FORBIDDEN, FORBIDDEN, FORBIDDEN, 303
+    ),
     # Last: the one renames everybody, the other ends the session.
     ("POST", "/organization"): Expected(303, FORBIDDEN, 303, 303, form=_FIRM),
     ("POST", "/sign-out"): _all(303),

@@ -91,15 +91,30 @@ function followRound(section) {
       return;
     }
     section.querySelector("[data-round-phase]").textContent = round.phase || "—";
+    section.querySelectorAll("[data-phase]").forEach((step) => {
+      if (step.dataset.phase === round.phase) step.setAttribute("aria-current", "step");
+      else step.removeAttribute("aria-current");
+    });
     const best = section.querySelector("[data-round-best]");  // operators see it
     if (best) {
+      const show = (name, text) => { section.querySelector(`[data-round-${name}]`).textContent = text; };
+      const gap = (round.bound - round.best) / Math.max(1, Math.abs(round.bound));
       best.textContent = money.format(round.best / 100);
-      section.querySelector("[data-round-bound]").textContent = round.bound === null ? "—" : money.format(round.bound / 100);
+      show("bound", round.bound === null ? "—" : money.format(round.bound / 100));
+      show("gap", round.bound === null ? "—" : `≤ ${(Math.ceil(gap * 10000) / 100).toFixed(2)} %`);
+      show("parts", `${round.done} / ${round.total}`);
+      show("elapsed", `${(round.elapsed / 1000).toFixed(1)} s`);
+      const bar = section.querySelector("[data-round-bar]");
+      bar.max = round.total || 1;
+      bar.value = round.done;
     }
   });
   window.addEventListener("pagehide", () => source.close());
 }
 document.querySelectorAll("[data-round]").forEach(followRound);
+
+// On a phone the way between the operator's pages is longer than the screen.
+document.querySelector(".operator-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 // Choosing a line's capability brings its fields at once, without the "Go on" button.
 document.addEventListener("change", (event) => {
