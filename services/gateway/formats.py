@@ -159,6 +159,7 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
     return {
         "money": lambda minor: money(minor, language),
         "quantity": lambda ticks, unit: quantity(ticks, unit, language),
+        "amount": lambda ticks, unit: decimal(in_units(ticks, unit), language),
         "unit_money": lambda minor, unit: unit_money(minor, unit, language),
         "text": lambda localized: text(localized, language),
         "week": lambda period: week(period, language),

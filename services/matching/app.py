@@ -36,6 +36,7 @@ from services.matching.store.rounds import Rounds
 from services.matching.usecases.analysis import Analysis
 from services.matching.usecases.answers import Answers
 from services.matching.usecases.clearing import Clearing
+from services.matching.usecases.deliveries import DeliveryDesk
 from services.matching.usecases.inbox import Inbox
 from services.matching.usecases.policies import PolicyBook
 from services.matching.usecases.reading import ReadingRoom, delegations_of
@@ -217,7 +218,16 @@ async def _wire(
     inbox = Inbox(stores.proposals, answers)
     analysis = Analysis(stores.artifacts, stores.memory.fairness, desk, follower)
     return Parts(
-        MatchingServicer(desk, answers, inbox, watch, reading, policies, analysis),
+        MatchingServicer(
+            desk,
+            answers,
+            inbox,
+            watch,
+            reading,
+            policies,
+            analysis,
+            DeliveryDesk(stores.proposals),
+        ),
         OperationsServicer(desk),
         follower,
     )

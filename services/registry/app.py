@@ -248,7 +248,7 @@ async def _serve(
             (
                 market_data,
                 market_data_service_pb2_grpc.add_MarketDataServiceServicer_to_server,
-                MarketDataServicer(postings.market_data, postings.viewer),
+                MarketDataServicer(postings.market_data, postings.utilization, postings.viewer),
             ),
             (
                 files,

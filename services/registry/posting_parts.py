@@ -23,6 +23,7 @@ from services.registry.usecases.posting_search import SearchDesk
 from services.registry.usecases.postings import FindOrganization, Postings
 from services.registry.usecases.taxonomy import LiveTaxonomy
 from services.registry.usecases.taxonomy_editing import TaxonomyDesk
+from services.registry.usecases.utilization import UtilizationDesk
 from services.registry.usecases.viewing import Audit, Viewer
 from spareline.market.v1.demand_pb2 import Demand
 from spareline.market.v1.offer_pb2 import Offer
@@ -99,6 +100,7 @@ class PostingParts:
             self.taxonomy, stores.offers, stores.demands, all_organizations, find_organization
         )
         self.market_data = MarketData(self.taxonomy, stores.offers, stores.demands, desk)
+        self.utilization = UtilizationDesk(stores.offers)
         self.book = Book(all_organizations, self.taxonomy, stores.offers, stores.demands)
 
     def viewer(self) -> Viewer:

@@ -34,6 +34,7 @@ SIGNED_IN = (
     "/market?capability=production.machining&region=CN",
     "/market/search?q=milling&quantity=3",
     "/market/search?side=demands",
+    "/market/utilisation",
     "/wanted?capability=production.machining.milling.5-axis",
     "/demands",
     "/demands/new?q=60+hours+of+milling",

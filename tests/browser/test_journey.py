@@ -67,7 +67,34 @@ async def test_two_firms_find_each_other(
         await (decline_one(buyer) if language == "zh" else decline_together(buyer))
         await take_away(stack, buyer)
         await report(seller, buyer)
+        await see_the_use(seller)
+        await find_the_other(buyer, SELLER[language])
         await follow_the_advice(stack, buyer, cheap)
+
+
+async def see_the_use(seller: Visitor) -> None:
+    """See what of the spare capacity was agreed and delivered, and take the table along."""
+    await seller.open("/market/utilisation")
+    used = ".use-chart rect:is(.agreed, .committed):not([height='0.0'])"
+    assert await seller.page.locator(used).count() >= 1
+    await seller.picture("14-utilisation")
+    await everybody_can_use(seller)
+    async with seller.page.expect_download() as started:
+        await seller.page.click("a[href$='.csv']")
+    assert (await started.value).suggested_filename == "utilisation.csv"
+
+
+async def find_the_other(buyer: Visitor, seller: str) -> None:
+    """Look at the market, search it, and go on to a demand of one's own."""
+    await buyer.open("/market")
+    await buyer.press("main a[href^='/market/search?side=offers']")
+    await buyer.page.fill("#q", "五轴铣削")  # what it means is found in either language
+    await buyer.press("form.search button")
+    await expect(buyer.page.locator(".results", has_text=seller)).to_have_count(1)
+    await buyer.picture("14-search")
+    await everybody_can_use(buyer)
+    await buyer.press(".results a[href^='/demands/new?capability=production.machining']")
+    assert await buyer.page.locator("#l0_quantity").count() == 1
 
 
 async def everybody_can_use(reader: Visitor) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from services.chassis import freshness
 from services.chassis.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from services.registry.domain import periods
-from services.registry.usecases import market_reading
 from services.registry.usecases.drafts import MOST
 from spareline.market.v1 import disclosure_pb2
 from spareline.market.v1.disclosure_pb2 import Disclosure
@@ -72,7 +72,7 @@ def figures(caller: Caller) -> Any:
 def read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the market read anew for every question, and waited for."""
     for name, value in (("SHARE", 0), ("FRESH_SECONDS", 0.0), ("WORTH_WAITING_SECONDS", 60.0)):
-        monkeypatch.setattr(market_reading, name, value)
+        monkeypatch.setattr(freshness, name, value)
 
 
 def draft(name: str, **fields: str) -> Draft:
@@ -363,7 +363,7 @@ async def test_a_search_shows_what_may_be_seen_and_only_what_is_open(
     assert error.violations[0].field == "least_quantity"
 
     # What was withdrawn since the market was read is not shown.
-    monkeypatch.setattr(market_reading, "SHARE", 10**9)
+    monkeypatch.setattr(freshness, "SHARE", 10**9)
     await shy_firm.registry.WithdrawOffer(api.WithdrawOfferRequest(name=hidden.name))
     assert [each.offer.title for each in (await search(text="violin")).postings] == [
         "琴弦振动测试 Violin strings"

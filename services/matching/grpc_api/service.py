@@ -11,6 +11,7 @@ from services.chassis.grpc_errors import reason_name
 from services.matching import redact
 from services.matching.usecases.analysis import Analysis
 from services.matching.usecases.answers import Answers, Result
+from services.matching.usecases.deliveries import DeliveryDesk
 from services.matching.usecases.inbox import Inbox
 from services.matching.usecases.operations import operation_of
 from services.matching.usecases.policies import PolicyBook
@@ -43,6 +44,7 @@ class MatchingServicer(_Base):  # type: ignore[misc]
         reading: ReadingRoom,
         policies: PolicyBook,
         analysis: Analysis,
+        deliveries: DeliveryDesk,
     ) -> None:
         self._desk = desk
         self._answers = answers
@@ -51,6 +53,7 @@ class MatchingServicer(_Base):  # type: ignore[misc]
         self._reading = reading
         self._policies = policies
         self._analysis = analysis
+        self._deliveries = deliveries
 
     async def RunRound(
         self, request: pb.RunRoundRequest, _context: Context
@@ -224,6 +227,12 @@ class MatchingServicer(_Base):  # type: ignore[misc]
     ) -> pb.ListWaitingDemandsResponse:
         """List demands that win nothing, those that wait longest first."""
         return await self._analysis.waiting(request)
+
+    async def GetDeliveries(
+        self, request: pb.GetDeliveriesRequest, _context: Context
+    ) -> pb.Deliveries:
+        """Tell what was delivered."""
+        return await self._deliveries.get(request)
 
     async def GetBook(self, _request: pb.GetBookRequest, _context: Context) -> pb.BookSummary:
         """Tell how large the book is."""

@@ -196,6 +196,13 @@ class Proposals:
         async for document in self._collection.find(query).sort("update_ms", 1):
             yield _stored(document)
 
+    async def fulfilled(self, party: str) -> AsyncIterator[proposal_pb2.Proposal]:
+        """Yield a party's fulfilled proposals; all, for the empty party."""
+        state = int(Proposal.STATE_FULFILLED)
+        query = {"keys": _of(party) if party else _in_state(state), "order": {"$lt": "~"}}
+        async for document in self._collection.find(query | {"state": state}).batch_size(1000):
+            yield _stored(document).proposal
+
     async def alive_of(self, demands: Sequence[str]) -> list[proposal_pb2.Proposal]:
         """Return the proposals of these demands that hold or have committed something."""
         found = []

@@ -8,6 +8,7 @@ from services.registry.domain import market_view, periods
 from services.registry.domain.market_summary import Summary
 from services.registry.grpc_api.callers import Context
 from services.registry.usecases.market_data import MarketData
+from services.registry.usecases.utilization import UtilizationDesk
 from services.registry.usecases.viewing import Viewer
 from spareline.registry.v1 import market_data_service_pb2 as api
 from spareline.registry.v1.market_data_service_pb2_grpc import MarketDataServiceServicer
@@ -16,9 +17,12 @@ from spareline.registry.v1.market_data_service_pb2_grpc import MarketDataService
 class MarketDataServicer(MarketDataServiceServicer):
     """Hands each request to the use case."""
 
-    def __init__(self, market: MarketData, viewer: Callable[[], Viewer]) -> None:
+    def __init__(
+        self, market: MarketData, utilization: UtilizationDesk, viewer: Callable[[], Viewer]
+    ) -> None:
         """``viewer`` returns the reader of the present call."""
         self._market = market
+        self._utilization = utilization
         self._viewer = viewer
 
     async def BatchGetCapabilitySummaries(
@@ -63,6 +67,12 @@ class MarketDataServicer(MarketDataServiceServicer):
     ) -> api.SearchPostingsResponse:
         """Search the open postings of others."""
         return await self._market.search(request, self._viewer())
+
+    async def GetUtilization(
+        self, request: api.GetUtilizationRequest, _context: Context
+    ) -> api.Utilization:
+        """Tell how spare capacity is used."""
+        return await self._utilization.get(request)
 
 
 def _cell(cell: market_view.Cell) -> api.MarketCell:

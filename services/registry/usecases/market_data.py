@@ -5,18 +5,14 @@ from datetime import UTC, datetime
 
 from services.chassis.access import Principal
 from services.chassis.errors import NotFound
+from services.chassis.freshness import Freshness
 from services.registry.domain import periods
 from services.registry.domain.market_summary import Offered, Snapshot, Summary, Wanted
 from services.registry.domain.market_view import Market, View
 from services.registry.domain.taxonomy import Taxonomy
 from services.registry.domain.taxonomy_model import Capability
 from services.registry.store.postings import Postings
-from services.registry.usecases.market_reading import (
-    Freshness,
-    Side,
-    demand_entry,
-    offer_entry,
-)
+from services.registry.usecases.market_reading import Side, demand_entry, offer_entry
 from services.registry.usecases.posting_search import SearchDesk
 from services.registry.usecases.taxonomy import LiveTaxonomy
 from services.registry.usecases.viewing import Viewer

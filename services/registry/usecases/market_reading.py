@@ -1,9 +1,6 @@
 """The open postings in memory: read whole once, and from then on only what has changed."""
 
-import asyncio
-import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from services.chassis.aggregates import Document
 from services.registry import convert
@@ -13,42 +10,9 @@ from services.registry.store.postings import Postings
 from spareline.market.v1.demand_pb2 import Demand
 from spareline.market.v1.offer_pb2 import Offer
 
-FRESH_SECONDS = 2.0
-SHARE = 50
-"""A reading is made again after SHARE times as long as it took: at most 2 % of the time reads."""
-WORTH_WAITING_SECONDS = 0.2
 _AT_ONCE = 100  # postings that are taken in before other calls get a turn
 _OPEN = {"state": "STATE_OPEN"}
 _MARK = ("revision", "places")
-
-
-class Freshness:
-    """Makes a reading again when it is old; many callers share one.
-
-    The first reading is waited for, later ones only while they are quick.
-    """
-
-    def __init__(self, read: Callable[[], Any]) -> None:
-        self._read = read
-        self._taken = float("-inf")
-        self._cost = float("inf")
-        self._reading: asyncio.Task[None] | None = None
-
-    async def ensure(self) -> None:
-        """Return when what was read is as fresh as it is worth."""
-        first = self._cost == float("inf")
-        age = time.monotonic() - self._taken
-        if first or age > max(FRESH_SECONDS, SHARE * self._cost):
-            if self._reading is None or self._reading.done():
-                self._reading = asyncio.create_task(self._timed())
-            if first or self._cost < WORTH_WAITING_SECONDS:
-                await asyncio.shield(self._reading)
-
-    async def _timed(self) -> None:
-        started = time.monotonic()
-        await self._read()
-        self._taken = time.monotonic()
-        self._cost = self._taken - started
 
 
 class Side:

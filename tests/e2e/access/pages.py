@@ -122,6 +122,10 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("POST", "/drafts/{draft}/drop"): Expected(303, FORBIDDEN, 303, 303),
     ("GET", "/market"): _OWN,
     ("GET", "/market/search"): _OWN,
+    ("GET", "/market/utilisation"): _OWN,
+    ("GET", "/market/utilisation.csv"): _OWN,
+    ("GET", "/operator/utilisation"): _OPERATOR,
+    ("GET", "/operator/utilisation.csv"): _OPERATOR,
     ("GET", "/files"): _OWN,
     ("POST", "/files"): Expected(400, 400, 400, 400),  # without a file
     ("GET", "/files/template"): Expected(ABSENT, ABSENT, ABSENT, ABSENT),  # of no capability

@@ -133,6 +133,14 @@ DRAFTS = (
         "SearchPostings",
         same(data.SearchPostingsRequest(kind=data.SearchPostingsRequest.KIND_OFFERS)),
     ),
+    Case("GetUtilization", same(data.GetUtilizationRequest(name=f"{A}/utilization"))),
+    Case(
+        "GetUtilization",
+        same(data.GetUtilizationRequest(name="organizations/-/utilization")),
+        _NOT_YOURS,
+        {"operator": "OK"},
+        note="of the market",
+    ),
     Case("GetMarketView", same(data.GetMarketViewRequest(name="capabilities/-/marketView"))),
 )
 
