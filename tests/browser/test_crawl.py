@@ -42,6 +42,13 @@ UNLINKED = {
     "/drafts/{draft}",
     "/organization/webhooks/{webhook}",
     "/operator/what-if/{round}",  # there once a policy was tried: see test_operator
+    # There once all have accepted, or where a change would help: see test_journey. The address
+    # of a feed stands on no page for long.
+    "/proposals/{round}/{proposal}/agreement",
+    "/proposals/{round}/{proposal}/agreement.pdf",
+    "/proposals/{round}/{proposal}/calendar.ics",
+    "/calendar/{secret}.ics",
+    "/why/{kind}/{posting}/change",
     "/health/live",
     "/health/ready",
 }
