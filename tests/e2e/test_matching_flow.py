@@ -20,6 +20,7 @@ from spareline.market.v1 import disclosure_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb
 from spareline.matching.v1 import proposal_pb2, round_pb2
 from spareline.registry.v1 import registry_service_pb2 as reg
+from spareline.registry.v1 import registry_service_pb2 as registry
 from tests.e2e import matching_market as mm
 
 pytestmark = [pytest.mark.e2e]
@@ -171,6 +172,18 @@ async def test_many_answers_in_one_call_stand_each_alone(market: mm.Market) -> N
         three.name: Proposal.STATE_CONFIRMED,
     }
     await market.check_ledger(operator)
+
+    async def outcomes() -> list[str] | None:
+        """What the registry's audit holds of the buyer's answers, once all of it has come."""
+        listed = await buyer.registry.ListAuditEntries(
+            registry.ListAuditEntriesRequest(parent=mine, method="BatchAcceptProposals")
+        )
+        found = [each.outcome for each in reversed(listed.audit_entries)]
+        return found if len(found) == 10 else None
+
+    told = await mm.eventually(outcomes)
+    assert told[:2] == ["REASON_ORGANIZATION_FORBIDDEN"] * 2
+    assert sorted(told[2:6]) == ["OK", "OK", "REASON_NOT_FOUND", "REASON_TERMS_CHANGED"]
 
 
 async def test_a_decline_frees_and_is_repaired(market: mm.Market) -> None:

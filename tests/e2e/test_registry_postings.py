@@ -33,8 +33,9 @@ from spareline.market.v1.demand_pb2 import Demand, Precedence
 from spareline.market.v1.disclosure_pb2 import Disclosure
 from spareline.market.v1.offer_pb2 import Offer, PeriodQuantity
 from spareline.market.v1.organization_pb2 import Organization
-from spareline.registry.v1 import ledger_service_pb2
+from spareline.registry.v1 import ledger_service_pb2, taxonomy_service_pb2_grpc
 from spareline.registry.v1 import registry_service_pb2 as api
+from spareline.registry.v1 import taxonomy_service_pb2 as tax
 from tests import servers
 from tests.e2e.registry_market import (
     FREE,
@@ -409,13 +410,40 @@ async def test_an_operator_extends_the_taxonomy_for_every_copy(
         error = await refused(create_offer(elsewhere, offer(capability=added.code)))
         assert {v.field for v in error.violations} == {"offer.attributes[qubits]"}
         good = offer(capability=added.code, attributes={"qubits": AttributeValue(integer=9)})
-        assert (await create_offer(elsewhere, good)).capability == added.code
+        made_offer = await create_offer(elsewhere, good, offer_id="qubits")
+        assert made_offer.capability == added.code
     request.request_id = str(uuid.uuid4())
     assert isinstance(await refused(operator.registry.CreateCapability(request)), AlreadyExists)
     request.capability.code = "nowhere.at-all"
     error = await refused(operator.registry.CreateCapability(request))
     assert isinstance(error, InvalidArgument)
     assert isinstance(await refused(acme.registry.CreateCapability(request)), PermissionDenied)
+    await _deprecate(operator, added.code)
+    error = await refused(create_offer(acme, offer(capability=added.code)))
+    assert "offer.capability" in {v.field for v in error.violations}
+    # What was posted stays, and can be changed.
+    name = f"{acme.organization}/offers/qubits"
+    kept = await acme.registry.GetOffer(api.GetOfferRequest(name=name))
+    kept.title = "Renamed"
+    renamed = await acme.registry.UpdateOffer(
+        api.UpdateOfferRequest(offer=kept, update_mask=FieldMask(paths=["title"]))
+    )
+    assert (renamed.title, renamed.capability) == ("Renamed", added.code)
+
+
+async def _deprecate(operator: Caller, code: str) -> None:
+    desk: Any = taxonomy_service_pb2_grpc.TaxonomyServiceStub(operator.channel)
+    definition = await desk.GetCapabilityDefinition(
+        tax.GetCapabilityDefinitionRequest(name=f"capabilities/{code}/definition")
+    )
+    definition.deprecated = True
+    draft = await desk.UpdateTaxonomyDraft(
+        tax.UpdateTaxonomyDraftRequest(
+            taxonomy_draft=tax.TaxonomyDraft(name="taxonomyDraft", edits=[definition])
+        )
+    )
+    request = tax.AdoptTaxonomyDraftRequest(name="taxonomyDraft", etag=draft.etag, note="Enough")
+    assert (await desk.AdoptTaxonomyDraft(request)).edits[0].code == code
 
 
 async def test_capabilities_are_listed_and_found(market: Market) -> None:
