@@ -14,6 +14,7 @@ from playwright.async_api import Browser, expect
 from deploy.local.stack import Stack
 from tests.browser import steps
 from tests.browser.chromium import Visitor, visitor
+from tests.browser.test_accessible import violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.asyncio(loop_scope="package")]
 
@@ -244,6 +245,7 @@ async def test_a_spreadsheet_comes_in_is_mended_and_goes_out_again(
         assert await figures(firm) == ["3", "2", "1"]
         assert await firm.page.locator(".cells > li").count() == 1
         await firm.picture("27-file-checked")
+        assert await violations(firm) == []
         marked = await take(firm, "a[href$='marked.xlsx']", tmp_path)
         await firm.page.click("form[action$='/confirm'] button")
         # The page follows by itself until the good rows are posted.

@@ -161,50 +161,47 @@ def _unknown(key: str, attributes: Mapping[str, Attribute]) -> list[Problem]:
 def _misfit(attribute: Attribute, value: Value, role: Role) -> list[Problem]:
     """Check one value's shape and limits."""
     field = f"attributes.{attribute.key}"
-    wrong_type = [
-        Problem(
-            field, f"{attribute.name.en} has the wrong type", f"Give {_wanted(attribute, role)}"
-        )
-    ]
     if attribute.type is AttributeType.BOOLEAN:
-        return [] if isinstance(value, bool) else wrong_type
+        return [] if isinstance(value, bool) else _wrong_type(attribute, role)
     if attribute.type is AttributeType.TEXT:
         if not isinstance(value, str):
-            return wrong_type
+            return _wrong_type(attribute, role)
         if not value.strip() or len(value) > TEXT_LIMIT:
             return [
                 Problem(field, "the text is empty or too long", f"Give {_wanted(attribute, role)}")
             ]
         return []
     if attribute.type in (AttributeType.INTEGER, AttributeType.RANGE):
-        return _integer_misfit(attribute, value, role, wrong_type)
-    return _choice_misfit(attribute, value, role, wrong_type)
+        return _integer_misfit(attribute, value, role)
+    return _choice_misfit(attribute, value, role)
 
 
-def _integer_misfit(
-    attribute: Attribute, value: Value, role: Role, wrong_type: list[Problem]
-) -> list[Problem]:
+def _wrong_type(attribute: Attribute, role: Role) -> list[Problem]:
+    # Worded only when it is told: an import checks hundreds of thousands of values.
+    what, mend = f"{attribute.name.en} has the wrong type", f"Give {_wanted(attribute, role)}"
+    return [Problem(f"attributes.{attribute.key}", what, mend)]
+
+
+def _integer_misfit(attribute: Attribute, value: Value, role: Role) -> list[Problem]:
     field = f"attributes.{attribute.key}"
     if isinstance(value, tuple) and attribute.type is AttributeType.INTEGER:
-        return wrong_type
+        return _wrong_type(attribute, role)
     ends = _as_range(value)
     if ends is None:
         if isinstance(value, tuple):
             return [Problem(field, "the range ends before it begins", "Put the lower number first")]
-        return wrong_type
+        return _wrong_type(attribute, role)
     if ends[0] < attribute.minimum or ends[1] > attribute.maximum:
         what = f"{attribute.name.en} is out of range"
         return [Problem(field, what, f"Give {_wanted(attribute, role)}")]
     return []
 
 
-def _choice_misfit(
-    attribute: Attribute, value: Value, role: Role, wrong_type: list[Problem]
-) -> list[Problem]:
+def _choice_misfit(attribute: Attribute, value: Value, role: Role) -> list[Problem]:
     field = f"attributes.{attribute.key}"
     chosen = _as_choices(value)
     if not chosen or (len(chosen) > 1 and not _takes_many(attribute, role)):
-        return wrong_type
+        return _wrong_type(attribute, role)
     unknown = sorted(chosen - set(attribute.choices))
     known = ", ".join(attribute.choices)
     return [
