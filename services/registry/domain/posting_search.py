@@ -12,6 +12,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from services.registry.domain import search_words
 from services.registry.domain.market_entries import Entry, Part
@@ -81,15 +82,15 @@ class PostingSearch:
         those of its firm, as far as it is public whose it is; a line for those that it asks for.
         """
         worth = self._worth(query)
-        names = self._candidates(query, worth)
-        found = [
-            entry
-            for entry in (self._entries[name] for name in names)
-            if entry.organization != query.own and fits(entry, query, holders)
-        ]
-        if worth is None:
-            return sorted(found, key=lambda entry: -entry.posted)
-        return sorted(found, key=lambda entry: (-round(worth[entry.name], 2), -entry.posted))
+        found = [self._entries[name] for name in self._candidates(query, worth)]
+        if query.own:
+            found = [entry for entry in found if entry.organization != query.own]
+        if query.weeks is not None or query.least or query.standards:
+            found = [entry for entry in found if fits(entry, query, holders)]
+        found.sort(key=attrgetter("posted"), reverse=True)
+        if worth is not None:
+            found.sort(key=lambda entry: -round(worth[entry.name], 2))
+        return found
 
     def _candidates(self, query: Query, worth: Mapping[str, float] | None) -> set[str]:
         sets: list[set[str]] = []
@@ -168,7 +169,10 @@ def _amount(part: Part, weeks: tuple[int, int] | None, is_offer: bool) -> int:
     if weeks is None:
         return part.open
     first, last = weeks
-    there = [ticks for week, ticks in part.weeks.items() if first <= week <= last]
+    if last - first < len(part.weeks):
+        there = [part.weeks[week] for week in range(first, last + 1) if week in part.weeks]
+    else:
+        there = [ticks for week, ticks in part.weeks.items() if first <= week <= last]
     return sum(there) if is_offer else part.open * bool(there)
 
 

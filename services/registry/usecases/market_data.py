@@ -1,5 +1,7 @@
 """Figures over the whole market: worked out now and then, kept in memory between."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -7,6 +9,7 @@ from services.chassis.access import Principal
 from services.chassis.errors import NotFound
 from services.chassis.freshness import Freshness
 from services.registry.domain import periods
+from services.registry.domain.market_entries import Entry
 from services.registry.domain.market_summary import Offered, Snapshot, Summary, Wanted
 from services.registry.domain.market_view import Market, View
 from services.registry.domain.taxonomy import Taxonomy
@@ -94,19 +97,26 @@ class MarketData:
         await self._desk.demands.replace(*await self._demands.read())
         await self._desk.read_standards()
         units = {each.code: each.unit.code for each in self._taxonomy.current}
-        offers, demands = self._offers.entries.values(), self._demands.entries.values()
-        snapshot = Snapshot()
-        for each in offers:
-            snapshot.add_offer(Offered(each.organization, each.parts[0].capability, each.price))
-        for each in demands:
-            codes = tuple(part.capability for part in each.parts)
-            snapshot.add_demand(Wanted(each.organization, codes, each.places))
-        market = Market(
-            [item for each in offers for item in each.items(units)],
-            [item for each in demands for item in each.items(units)],
-            periods.of_day(at.date()),
-        )
-        self._taken = Taken(snapshot, market, at)
+        offers, demands = list(self._offers.entries.values()), list(self._demands.entries.values())
+        # On a large market this takes a second: other calls go on meanwhile.
+        self._taken = await asyncio.to_thread(_figures, offers, demands, units, at)
+
+
+def _figures(
+    offers: Sequence[Entry], demands: Sequence[Entry], units: Mapping[str, str], at: datetime
+) -> Taken:
+    snapshot = Snapshot()
+    for each in offers:
+        snapshot.add_offer(Offered(each.organization, each.parts[0].capability, each.price))
+    for each in demands:
+        codes = tuple(part.capability for part in each.parts)
+        snapshot.add_demand(Wanted(each.organization, codes, each.places))
+    market = Market(
+        [item for each in offers for item in each.items(units)],
+        [item for each in demands for item in each.items(units)],
+        periods.of_day(at.date()),
+    )
+    return Taken(snapshot, market, at)
 
 
 def _known(taxonomy: Taxonomy, name: str, suffix: str) -> Capability:
