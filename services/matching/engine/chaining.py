@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.matching.engine.compact import Compact
-from services.matching.engine.compiled import inner
+from services.matching.engine.compiled import bare
 from services.matching.engine.limits import IntArray
 
 
@@ -47,7 +47,7 @@ def new_chain(c: Compact, kind: type) -> Chain:
     )
 
 
-@inner
+@bare
 def affordable(c: Compact, p: int) -> int:
     """The most ticks of a pair that the demand's budget pays for, with what is paid once."""
     row = c.pairs[p]
@@ -60,7 +60,7 @@ def affordable(c: Compact, p: int) -> int:
     return int(left // row.unit) if row.unit > 0 else 2**62
 
 
-@inner
+@bare
 def gather(c: Compact, h: Chain, head: int) -> tuple[int, int]:
     """The lines from ``head`` on and the periods they could run in; how many of each."""
     lines, cuts, line = 0, 0, head
@@ -89,7 +89,7 @@ def gather(c: Compact, h: Chain, head: int) -> tuple[int, int]:
     return lines, cuts
 
 
-@inner
+@bare
 def matters(h: Chain, lines: int, cuts: int, k: int, begin: int, end: int) -> bool:
     """Whether `arrange` asks for the worth of line ``k`` from cut ``begin`` to before ``end``."""
     if not h.runs[k, begin] or not h.runs[k, end - 1]:
@@ -99,7 +99,7 @@ def matters(h: Chain, lines: int, cuts: int, k: int, begin: int, end: int) -> bo
     return not (k == lines - 1 and h.runs[k, end:cuts].any())
 
 
-@inner
+@bare
 def arrange(h: Chain, lines: int, cuts: int, whole: bool, never: Any) -> Any:
     """The best worth of the chain, ``never`` when it can't be served; who ends when into ``end``.
 

@@ -5,58 +5,66 @@ from __future__ import annotations
 import numpy as np
 
 from services.matching.engine.compact import Compact
-from services.matching.engine.compiled import inner
+from services.matching.engine.compiled import bare
 from services.matching.engine.desk import NOTHING, Desk, State, in_group
 
+# Ways to fill a line from several pairs: next the one of the best mean reduced value of a tick, of
+# the best in all, or of the most room.
+BY_TICK, BY_GAIN, BY_ROOM = 0, 1, 2
+WAYS = 3
 
-@inner
+
+@bare
 def one_pair(
     c: Compact, s: State, w: Desk, line: int, count: int, money: int
 ) -> tuple[int, int, float]:
-    """The one pair of best reduced value that carries the line's least part alone."""
+    """The one pair of best reduced value that carries the line's least part alone.
+
+    Worth, cost and reduced value of the line; NOTHING first when there is none.
+    """
     best, ticks, gain = -1, 0, -np.inf
     for i in range(count):
         p = w.choices[i].pair
         room = _afford(c, s, p, money, w.choices[i].room)
         if room < max(c.lines[line].least, c.pairs[p].least):
             continue
-        if w.choices[i].score * room > gain:
-            best, ticks, gain = i, room, w.choices[i].score * room
+        if w.choices[i].rate * room + w.choices[i].once > gain:
+            best, ticks, gain = i, room, w.choices[i].rate * room + w.choices[i].once
     if best < 0:
         return NOTHING, 0, 0.0
     w.choices[best].take = ticks
     worth, cost = _worth(c, s, w, line, count)
-    return worth, cost, worth - c.lines[line].worth - gain
+    return worth, cost, gain
 
 
-@inner
+@bare
 def several_pairs(
-    c: Compact, s: State, w: Desk, line: int, count: int, money: int, by_room: bool
+    c: Compact, s: State, w: Desk, line: int, count: int, money: int, way: int
 ) -> tuple[int, int, float]:
-    """Pairs one after another, by reduced value or by room, until the line has what it wants."""
-    got, used, paid = 0, 0, 0.0
+    """Pairs one after another, in one of the `WAYS`, until the line has what it wants.
+
+    Worth, cost and reduced value of the line; NOTHING first when its least part can't be had so.
+    """
+    got, used = 0, 0
     limit = c.lines[line].partners if c.lines[line].partners > 0 else count
     done = -1
     wanted, least = c.lines[line].most, c.lines[line].least
     for _ in range(count):
-        pick = -1
-        for i in range(count):
-            if w.choices[i].take != 0:
-                continue
-            if pick < 0 or _before(w, i, pick, by_room):
-                pick = i
-        if (
-            pick < 0
-            or got >= wanted
-            or used >= limit
-            or (got >= least and w.choices[pick].score <= 0)
-        ):
+        if got >= wanted or used >= limit:
+            break
+        pick = _next(c, s, w, count, wanted - got, money, way)
+        if pick < 0:
             break
         p = w.choices[pick].pair
-        w.choices[pick].take = done
         room = _shared(c, s, w, count, p, w.choices[pick].room)
         room = _afford(c, s, p, money, room)
         take = min(room, wanted - got)
+        if got >= least and w.choices[pick].rate * take + w.choices[pick].once <= 0:
+            if way != BY_GAIN:
+                break
+            w.choices[pick].take = done
+            continue
+        w.choices[pick].take = done
         if take < c.pairs[p].least:
             missing = c.pairs[p].least - take
             if room < c.pairs[p].least:
@@ -69,14 +77,12 @@ def several_pairs(
                 continue
             w.choices[giver].take -= missing
             got -= missing
-            paid -= missing * (c.pairs[w.choices[giver].pair].tick - w.choices[giver].score)
             if money >= 0:
                 money += missing * c.pairs[w.choices[giver].pair].unit
             take = c.pairs[p].least
         w.choices[pick].take = take
         got += take
         used += 1
-        paid += take * (c.pairs[p].tick - w.choices[pick].score)
         if money >= 0:
             once = c.pairs[p].fixed + (0 if in_group(c, s, p) else c.groups[c.pairs[p].group].cost)
             money -= once + take * c.pairs[p].unit
@@ -85,16 +91,35 @@ def several_pairs(
     if got < least:
         return NOTHING, 0, 0.0
     worth, cost = _worth(c, s, w, line, count)
-    # What was paid counts the one-off costs as well; they are in the worth already.
-    once = 0.0
+    gain = 0.0
     for i in range(count):
         if w.choices[i].take > 0:
-            p = w.choices[i].pair
-            once -= c.pairs[p].once + (0 if in_group(c, s, p) else c.groups[c.pairs[p].group].worth)
-    return worth, cost, paid - once
+            gain += w.choices[i].rate * w.choices[i].take + w.choices[i].once
+    return worth, cost, gain
 
 
-@inner
+@bare
+def _next(c: Compact, s: State, w: Desk, count: int, wanted: int, money: int, way: int) -> int:
+    """The pair that comes next in the way at hand, -1 when none is left; ties keep their order."""
+    pick, best = -1, -np.inf
+    for i in range(count):
+        if w.choices[i].take != 0:
+            continue
+        take = min(w.choices[i].room, wanted)
+        if money >= 0 and way == BY_GAIN:
+            take = _afford(c, s, w.choices[i].pair, money, take)
+        if way == BY_ROOM:
+            score = float(take)
+        elif way == BY_GAIN:
+            score = w.choices[i].rate * take + w.choices[i].once
+        else:
+            score = w.choices[i].rate + w.choices[i].once / max(take, 1)
+        if score > best:
+            pick, best = i, score
+    return pick
+
+
+@bare
 def _afford(c: Compact, s: State, p: int, money: int, room: int) -> int:
     """The ticks of a pair that ``money`` (-1: any amount) pays for, one-off costs first."""
     if money < 0:
@@ -105,15 +130,7 @@ def _afford(c: Compact, s: State, p: int, money: int, room: int) -> int:
     return room if c.pairs[p].unit == 0 else min(room, (money - once) // c.pairs[p].unit)
 
 
-@inner
-def _before(w: Desk, one: int, other: int, by_room: bool) -> bool:
-    """Whether a pair comes before another; ties keep their order."""
-    if by_room and w.choices[one].room != w.choices[other].room:
-        return bool(w.choices[one].room > w.choices[other].room)
-    return bool(w.choices[one].score > w.choices[other].score)
-
-
-@inner
+@bare
 def _shared(c: Compact, s: State, w: Desk, count: int, p: int, room: int) -> int:
     """Room under the caps that the pair shares with pairs chosen before it."""
     for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
@@ -128,7 +145,7 @@ def _shared(c: Compact, s: State, w: Desk, count: int, p: int, room: int) -> int
     return room
 
 
-@inner
+@bare
 def _worth(c: Compact, s: State, w: Desk, line: int, count: int) -> tuple[int, int]:
     """Worth and cost of the line with the takes at hand; one set-up per pair, as offers differ."""
     worth, cost = c.lines[line].worth, 0

@@ -175,6 +175,20 @@ def _compact(market: Market) -> Sorting:
     return Sorting(rows, lines, pairs, xs)
 
 
+def by_price(sorting: Sorting, price: npt.NDArray[np.float64]) -> Sorting:
+    """The same with each pair's variables in the order of their slots' ``price[S]``.
+
+    Those of lines that others wait for stay in the order of their periods.
+    """
+    c = sorting.rows
+    pair = np.repeat(np.arange(len(c.pairs) - 1), np.diff(c.pairs["x0"]))
+    waits = c.lines["leads"][c.pairs["line"][pair]] > 0
+    order = np.lexsort((np.where(waits, 0.0, price[c.xs["slot"][:-1]]), pair))
+    xs = c.xs.copy()
+    xs[:-1] = xs[order]
+    return Sorting(c._replace(xs=xs), sorting.line, sorting.pair, sorting.x[order])
+
+
 def chains(market: Market) -> IntArray:
     """``next[L]``: the line that starts after each line, -1 none; where rules branch, the first.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from services.matching.engine.chaining import Chain, affordable, new_chain
 from services.matching.engine.compact import Compact, Rows
-from services.matching.engine.compiled import inner
+from services.matching.engine.compiled import bare
 from services.matching.engine.limits import IntArray
 from services.matching.engine.serving import FloatArray
 
@@ -64,7 +64,7 @@ def new_slate(c: Compact) -> Slate:
     )
 
 
-@inner
+@bare
 def _once(c: Compact, p: int, beta: float) -> float:
     """What using the pair costs once, with its part of the group's set-up."""
     group = c.groups[c.pairs[p].group]
@@ -73,7 +73,7 @@ def _once(c: Compact, p: int, beta: float) -> float:
     return float(part + beta * c.pairs[p].fixed - c.pairs[p].once)
 
 
-@inner
+@bare
 def ranked(c: Compact, t: Tariff, w: Slate, p: int, beta: float, begin: int, end: int) -> int:
     """Values of the pair's variables into the slate, best first; their number.
 
@@ -96,7 +96,7 @@ def ranked(c: Compact, t: Tariff, w: Slate, p: int, beta: float, begin: int, end
     return count
 
 
-@inner
+@bare
 def plan_pair(
     c: Compact,
     t: Tariff,
@@ -145,7 +145,7 @@ def plan_pair(
     w.plans[i].size = w.plans[i].first
 
 
-@inner
+@bare
 def _point(w: Slate, i: int, ticks: float, gain: float) -> None:
     if gain / ticks > w.plans[i].rate:
         w.plans[i].rate, w.plans[i].first = gain / ticks, ticks
@@ -153,7 +153,7 @@ def _point(w: Slate, i: int, ticks: float, gain: float) -> None:
         w.plans[i].alone, w.plans[i].whole = gain, ticks
 
 
-@inner
+@bare
 def next_step(
     c: Compact,
     t: Tariff,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.matching.engine.compact import Compact, Rows
-from services.matching.engine.compiled import inner
+from services.matching.engine.compiled import bare
 from services.matching.engine.limits import IntArray
 
 FloatArray = npt.NDArray[np.float64]
@@ -23,46 +23,76 @@ class State(NamedTuple):
     slot_left: IntArray  # [S]
     cap_left: IntArray  # [C]
     offer_used: IntArray  # [O] ticks
+    offer_left: IntArray  # [O] slot ticks
     pair_ticks: IntArray  # [P]
     closed: IntArray  # [O] 1: takes nothing
     worth: IntArray  # [D] what serving the demand is worth as it is, 0 when not served
 
 
-CHOICE = np.dtype([("pair", "i8"), ("room", "i8"), ("score", "f8"), ("take", "i8"), ("best", "i8")])
+CHOICE = np.dtype(
+    [
+        ("pair", "i8"),
+        ("room", "i8"),
+        ("rate", "f8"),  # worth of a tick less the price of its slot, the mean over the room
+        ("once", "i8"),  # worth once, of the pair and of its set-up if that is still to pay
+        ("take", "i8"),
+        ("best", "i8"),
+    ]
+)
+
+
+MOVE = np.dtype([("pair", "i8"), ("source", "i8"), ("target", "i8"), ("ticks", "i8")])
+MOST_MOVES = 256
 
 
 class Desk(NamedTuple):
     """Room to work in, large enough for any line of the market; one per thread.
 
-    A row of ``choices`` is a pair that could carry ``room`` ticks at a ``score`` (reduced value per
-    tick), what the way at hand takes of it and what the best way so far does.
+    A row of ``choices`` is a pair that could carry ``room`` ticks, what the way at hand takes of it
+    and what the best way so far does. ``moves`` are noted by `shifting.make_room`.
     """
 
     choices: Rows
-    order: IntArray  # of the slots of one pair
+    moves: Rows
+    moved: IntArray  # [1] how many moves are noted
     luck: IntArray  # [2] state of a generator, and how often in a thousand a pair is overlooked
 
 
 def new_state(c: Compact, capacity: IntArray, cap_limit: IntArray) -> State:
     """Nobody is served."""
-    counts = (len(c.offers) - 1, len(c.pairs) - 1, len(c.offers) - 1, len(c.demands) - 1)
-    zeros = [np.zeros(count, dtype=np.int64) for count in counts]
-    quantity = np.zeros(len(c.xs) - 1, dtype=np.int64)
-    return State(quantity, capacity.copy(), cap_limit.copy(), *zeros)
+
+    def none(count: int) -> IntArray:
+        return np.zeros(count, dtype=np.int64)
+
+    offers, pairs, demands = len(c.offers) - 1, len(c.pairs) - 1, len(c.demands) - 1
+    left = none(offers)
+    slot, first = np.unique(c.xs["slot"][:-1], return_index=True)
+    pair = np.searchsorted(c.pairs["x0"][:-1], first, side="right") - 1
+    np.add.at(left, c.pairs["offer"][pair], capacity[slot])
+    return State(
+        none(len(c.xs) - 1),
+        capacity.copy(),
+        cap_limit.copy(),
+        none(offers),
+        left,
+        none(pairs),
+        none(offers),
+        none(demands),
+    )
 
 
 def new_desk(c: Compact, seed: int = 0, blinks: int = 0) -> Desk:
     """Room for one thread; ``blinks`` in a thousand looks at a pair it is overlooked by chance."""
     pairs = int(np.diff(c.lines["pair0"]).max(initial=0)) + 1
-    slots = int(np.diff(c.pairs["x0"]).max(initial=0)) + 1
     return Desk(
         np.zeros(pairs, dtype=CHOICE),
-        np.zeros(slots, dtype=np.int64),
+        np.zeros(MOST_MOVES, dtype=MOVE),
+        np.zeros(1, dtype=np.int64),
         np.array([2 * seed + 1, blinks]),
     )
 
 
-@inner
+@bare
 def overlooked(w: Desk) -> bool:
     """Whether chance has the pair at hand overlooked (a blink; see recreate.py)."""
     if w.luck[1] == 0:
@@ -71,7 +101,7 @@ def overlooked(w: Desk) -> bool:
     return bool(((w.luck[0] >> 33) & 0x3FFFFFFF) % 1000 < w.luck[1])
 
 
-@inner
+@bare
 def in_group(c: Compact, s: State, p: int) -> bool:
     """Whether another line of the demand has paid the pair's set-up already."""
     demand = c.lines[c.pairs[p].line].demand

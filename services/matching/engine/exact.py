@@ -19,7 +19,7 @@ from services.matching.engine.chaining import (
     new_chain,
 )
 from services.matching.engine.compact import Compact, Rows
-from services.matching.engine.compiled import compiled, inner
+from services.matching.engine.compiled import bare, compiled
 from services.matching.engine.limits import IntArray
 
 NEVER = -(2**62)
@@ -90,7 +90,7 @@ def _stretch(
     return int(total)
 
 
-@inner
+@bare
 def _demand(c: Compact, t: Whole, w: Bench, capacity: IntArray, scale: int, demand: int) -> int:
     row = c.demands[demand]
     whole = row.bundle == 1
@@ -124,7 +124,7 @@ def _demand(c: Compact, t: Whole, w: Bench, capacity: IntArray, scale: int, dema
     return int(max(0, total))
 
 
-@inner
+@bare
 def _chain(
     c: Compact,
     t: Whole,
@@ -149,7 +149,7 @@ def _chain(
     return int(arrange(h, lines, cuts, whole, NEVER))
 
 
-@inner
+@bare
 def _line(
     c: Compact,
     t: Whole,
@@ -192,7 +192,7 @@ def _line(
     return int(total + c.lines[line].worth * scale)
 
 
-@inner
+@bare
 def _best_alone(w: Bench, count: int, limit: int) -> int:
     """The best pair alone and the next that gain, up to the limit."""
     total = 0
@@ -210,7 +210,7 @@ def _best_alone(w: Bench, count: int, limit: int) -> int:
     return int(total)
 
 
-@inner
+@bare
 def _ranked(
     c: Compact,
     t: Whole,
@@ -245,7 +245,7 @@ def _ranked(
     return count
 
 
-@inner
+@bare
 def _pair(
     c: Compact,
     t: Whole,
@@ -290,7 +290,7 @@ def _pair(
     plan.value, plan.size = plan.rate, plan.first
 
 
-@inner
+@bare
 def _point(w: Bench, i: int, ticks: int, gain: int) -> None:
     rate = -((-gain) // ticks)
     if rate > w.plans[i].rate or (rate == w.plans[i].rate and ticks < w.plans[i].first):
@@ -298,7 +298,7 @@ def _point(w: Bench, i: int, ticks: int, gain: int) -> None:
     w.plans[i].alone = max(w.plans[i].alone, gain)
 
 
-@inner
+@bare
 def _fill(
     c: Compact,
     t: Whole,
@@ -334,7 +334,7 @@ def _fill(
     return int(total)
 
 
-@inner
+@bare
 def _step(
     c: Compact,
     t: Whole,

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from services.matching.engine.ascent import Ascent
-from services.matching.engine.compact import Compact, compact
+from services.matching.engine.compact import Compact, by_price, compact
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
 from services.matching.engine.prices import Prices
@@ -54,8 +54,14 @@ class LargePart:
     def prices(self, stopped: Callable[[], bool]) -> Prices:
         """Prices with a low bound; they guide all that follows."""
         prices = self._ascent.prices(stopped)
-        self._price, self._each = prices.slot, self._ascent.best_each(prices)
+        self._guide(prices)
         return prices
+
+    def _guide(self, prices: Prices) -> None:
+        """Let these prices lead what follows; nothing may be served yet."""
+        self._price, self._each = prices.slot, self._ascent.best_each(prices)
+        self._sorting = by_price(self._sorting, self._price)
+        self._rows = self._sorting.rows
 
     @property
     def value(self) -> int:

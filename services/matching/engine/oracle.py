@@ -13,7 +13,7 @@ import numpy as np
 
 from services.matching.engine.chaining import arrange, gather, matters
 from services.matching.engine.compact import Compact
-from services.matching.engine.compiled import compiled, inner
+from services.matching.engine.compiled import bare, compiled
 from services.matching.engine.concave import Slate, Tariff, next_step, plan_pair, ranked
 from services.matching.engine.serving import FloatArray
 
@@ -57,7 +57,7 @@ def ask_each(c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, each: 
         each[demand] = _demand(c, t, a, w, room, demand)
 
 
-@inner
+@bare
 def _demand(c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, demand: int) -> float:
     whole = c.demands[demand].bundle == 1
     beta = t.budget[demand] if c.demands[demand].budget >= 0 else 0.0
@@ -96,7 +96,7 @@ def _demand(c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, demand:
     return float(total)
 
 
-@inner
+@bare
 def _leave(c: Compact, w: Slate, line: int, begin: int) -> None:
     """No pair of the line or of those after it in its chain takes anything."""
     while line >= 0:
@@ -105,7 +105,7 @@ def _leave(c: Compact, w: Slate, line: int, begin: int) -> None:
         line = c.lines[line].next
 
 
-@inner
+@bare
 def _chain(
     c: Compact,
     t: Tariff,
@@ -142,7 +142,7 @@ def _chain(
     return float(worth)
 
 
-@inner
+@bare
 def _line(
     c: Compact,
     t: Tariff,
@@ -170,7 +170,7 @@ def _line(
         alone, reach = _best_alone(w, count, limit)
         if reach < least:
             return -np.inf
-        if limit == 1 and least == most:
+        if limit == 1:
             # The line's bound is its best pair alone.
             best = 0
             for i in range(count):
@@ -206,7 +206,7 @@ def _line(
     return float(alone + c.lines[line].worth)
 
 
-@inner
+@bare
 def _best_alone(w: Slate, count: int, limit: int) -> tuple[float, float]:
     """The best pair alone and the next that gain, up to the limit; and the most ticks of so many.
 
@@ -235,7 +235,7 @@ def _best_alone(w: Slate, count: int, limit: int) -> tuple[float, float]:
     return total, reach
 
 
-@inner
+@bare
 def _fill(
     c: Compact,
     t: Tariff,
@@ -270,7 +270,7 @@ def _fill(
     return total
 
 
-@inner
+@bare
 def _charge(
     c: Compact,
     t: Tariff,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.matching.engine.compact import Sorting, compact
+from services.matching.engine.compact import Sorting, by_price, compact
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
 from services.matching.engine.recreate import new_memory, walk
@@ -26,7 +26,7 @@ def rearranged(
 
     ``price[S]`` guides it. Nothing may be pinned.
     """
-    sorting = compact(market)
+    sorting = by_price(compact(market), price)
     c = sorting.rows
     state = _loaded(market, sorting, quantity)
     able = np.flatnonzero(np.diff(c.lines["pair0"][c.demands["line0"]]))
@@ -57,6 +57,7 @@ def _loaded(market: Market, sorting: Sorting, quantity: IntArray) -> State:
     pair = np.repeat(np.arange(len(c.pairs) - 1), np.diff(c.pairs["x0"]))
     np.add.at(s.pair_ticks, pair, s.quantity)
     np.subtract.at(s.slot_left, c.xs["slot"][:-1], s.quantity * c.pairs["use"][pair])
+    np.subtract.at(s.offer_left, c.pairs["offer"][pair], s.quantity * c.pairs["use"][pair])
     np.add.at(s.offer_used, c.pairs["offer"][:-1], s.pair_ticks)
     np.subtract.at(s.cap_left, c.cap, np.repeat(s.pair_ticks, np.diff(c.pairs["cap0"])))
     s.closed[:] = (market.min_run > 0) & (s.offer_used == 0)

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from services.matching.engine.compact import Compact, Rows
-from services.matching.engine.compiled import compiled, inner
+from services.matching.engine.compiled import bare, compiled
 from services.matching.engine.limits import IntArray
 from services.matching.engine.serving import Desk, FloatArray, State, retake, serve, undo
+from services.matching.engine.shifting import put_back
 
 MOST_FREED = 12
 MOST_WAITING = 4
@@ -62,6 +63,7 @@ def sweep(
     """Serve those in ``order`` that are not served, one by one."""
     for demand in order:
         if s.worth[demand] == 0:
+            w.moved[0] = 0
             serve(c, s, w, price, side, own, demand)
 
 
@@ -90,11 +92,12 @@ def close_below_run(
                 count += 1
         for at in range(count):
             if s.worth[moved[at]] == 0:
+                w.moved[0] = 0
                 serve(c, s, w, price, side, -1, moved[at])
     return closed
 
 
-@inner
+@bare
 def _draw(random: IntArray, below: int) -> int:
     """A number from 0 up to, not including, ``below``, by a linear congruential generator."""
     random[0] = random[0] * np.int64(6364136223846793005) + np.int64(1442695040888963407)
@@ -129,55 +132,79 @@ def walk(
     for turn in range(turns[0], turns[0] + turns[1]):
         heat = hot * (cold / hot) ** (turn / max(1, turns[2]))
         seed = seeds[_draw(m.random, len(seeds))]
-        count = _choose(c, s, m, price, side, own, home, seed, turn)
-        if count == 0:
-            continue
-        before, after, runs = 0, 0, 0
-        at = 0
-        for i in range(count):
-            demand = m.touched[i].demand
-            m.touched[i].worth = s.worth[demand]
-            before += s.worth[demand]
-            first_pair = c.lines[c.demands[demand].line0].pair0
-            last_pair = c.lines[c.demands[demand + 1].line0].pair0
-            for x in range(c.pairs[first_pair].x0, c.pairs[last_pair].x0):
-                m.kept[at] = s.quantity[x]
-                at += 1
-            runs = _runs(c, s, m, side, own, demand, runs)
-            if s.worth[demand] > 0:
-                undo(c, s, demand)
-        _shuffle(c, m, count)
-        for i in range(count):
-            after += serve(c, s, w, price, side, own, m.touched[m.touched[i].turn].demand)
-        for i in range(count):
-            runs = _runs(c, s, m, side, own, m.touched[i].demand, runs)
-        fine = True
-        for i in range(runs):
-            o = m.offers[i]
-            if 0 < s.offer_used[o] < c.offers[o].run:
-                fine = False
-        chance = (_draw(m.random, 1000000) + 1) / 1000001.0
-        if fine and after - before >= heat * np.log(chance):
-            gained += after - before
-        else:
-            for i in range(count):
-                if s.worth[m.touched[i].demand] > 0:
-                    undo(c, s, m.touched[i].demand)
-            at = 0
-            for i in range(count):
-                demand = m.touched[i].demand
-                if m.touched[i].worth > 0:
-                    at = retake(c, s, demand, m.kept, at, m.touched[i].worth)
-                else:
-                    first_pair = c.lines[c.demands[demand].line0].pair0
-                    last_pair = c.lines[c.demands[demand + 1].line0].pair0
-                    at += c.pairs[last_pair].x0 - c.pairs[first_pair].x0
-        for i in range(runs):
-            s.closed[m.offers[i]] = 1 if s.offer_used[m.offers[i]] == 0 else 0
+        gained += _turn(c, s, w, m, price, side, own, home, seed, turn, heat)
     return gained
 
 
-@inner
+@bare
+def _turn(
+    c: Compact,
+    s: State,
+    w: Desk,
+    m: Memory,
+    price: FloatArray,
+    side: IntArray,
+    own: int,
+    home: IntArray,
+    seed: int,
+    turn: int,
+    heat: float,
+) -> int:
+    """One turn around a demand; what was gained, 0 where all is as it was."""
+    count = _choose(c, s, m, price, side, own, home, seed, turn)
+    before, after, runs, at = 0, 0, 0, 0
+    w.moved[0] = 0
+    for i in range(count):
+        demand = m.touched[i].demand
+        m.touched[i].worth = s.worth[demand]
+        before += s.worth[demand]
+        for x in range(_first_x(c, demand), _first_x(c, demand + 1)):
+            m.kept[at] = s.quantity[x]
+            at += 1
+        runs = _runs(c, s, m, side, own, demand, runs)
+        if s.worth[demand] > 0:
+            undo(c, s, demand)
+    _shuffle(c, m, count)
+    for i in range(count):
+        after += serve(c, s, w, price, side, own, m.touched[m.touched[i].turn].demand)
+    for i in range(count):
+        runs = _runs(c, s, m, side, own, m.touched[i].demand, runs)
+    fine = True
+    for i in range(runs):
+        o = m.offers[i]
+        if 0 < s.offer_used[o] < c.offers[o].run:
+            fine = False
+    chance = (_draw(m.random, 1000000) + 1) / 1000001.0
+    kept = fine and after - before >= heat * np.log(chance)
+    if not kept:
+        _restore(c, s, w, m, count, turn)
+    for i in range(runs):
+        s.closed[m.offers[i]] = 1 if s.offer_used[m.offers[i]] == 0 else 0
+    return after - before if kept else 0
+
+
+@bare
+def _restore(c: Compact, s: State, w: Desk, m: Memory, count: int, turn: int) -> None:
+    """Everything as it was before the turn."""
+    for i in range(count):
+        if s.worth[m.touched[i].demand] > 0:
+            undo(c, s, m.touched[i].demand)
+    put_back(c, s, w, m.mark, turn)
+    at = 0
+    for i in range(count):
+        demand = m.touched[i].demand
+        if m.touched[i].worth > 0:
+            at = retake(c, s, demand, m.kept, at, m.touched[i].worth)
+        else:
+            at += _first_x(c, demand + 1) - _first_x(c, demand)
+
+
+@bare
+def _first_x(c: Compact, demand: int) -> int:
+    return int(c.pairs[c.lines[c.demands[demand].line0].pair0].x0)
+
+
+@bare
 def _choose(
     c: Compact,
     s: State,
@@ -242,7 +269,7 @@ def _choose(
     return count
 
 
-@inner
+@bare
 def _reduced(c: Compact, price: FloatArray, p: int) -> float:
     """Worth of a tick of the pair in its cheapest slot."""
     low = np.inf
@@ -251,7 +278,7 @@ def _reduced(c: Compact, price: FloatArray, p: int) -> float:
     return float(c.pairs[p].tick - c.pairs[p].use * low)
 
 
-@inner
+@bare
 def _runs(
     c: Compact, s: State, m: Memory, side: IntArray, own: int, demand: int, count: int
 ) -> int:
@@ -269,7 +296,7 @@ def _runs(
     return count
 
 
-@inner
+@bare
 def _shuffle(c: Compact, m: Memory, count: int) -> None:
     """An order to serve in, into ``turn``: by worth (whole, per tick, between) or by chance.
 

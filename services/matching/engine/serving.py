@@ -1,17 +1,18 @@
 """Compiled: serving one demand from what is left, and taking it back.
 
-One demand is served line by line, in the order of its sequence. A line is filled twice, from the
-pairs of best reduced value and from those with most room, and the better way is kept. All rules but
-the minimum run of an offer hold at every step; that one is looked at by the callers.
+One demand is served line by line, in the order of its sequence. A line that may have several
+partners is filled in several ways, and the best is kept. A pair takes slots in the order of its
+variables, which is that of their prices (`compact.by_price`). All rules but the minimum run of an
+offer hold at every step; that one is looked at by the callers.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from services.matching.engine.choosing import one_pair, several_pairs
+from services.matching.engine.choosing import BY_ROOM, WAYS, one_pair, several_pairs
 from services.matching.engine.compact import Compact
-from services.matching.engine.compiled import compiled, inner
+from services.matching.engine.compiled import bare, compiled
 from services.matching.engine.desk import (
     NOTHING,
     Desk,
@@ -23,6 +24,7 @@ from services.matching.engine.desk import (
     overlooked,
 )
 from services.matching.engine.limits import IntArray
+from services.matching.engine.shifting import make_room
 
 __all__ = ["Desk", "FloatArray", "State", "new_desk", "new_state", "retake", "serve", "undo"]
 
@@ -42,6 +44,7 @@ def undo(c: Compact, s: State, demand: int) -> None:
         for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
             s.cap_left[c.cap[at]] += ticks
         s.offer_used[c.pairs[p].offer] -= ticks
+        s.offer_left[c.pairs[p].offer] += ticks * c.pairs[p].use
         s.pair_ticks[p] = 0
     s.worth[demand] = 0
 
@@ -61,6 +64,7 @@ def retake(c: Compact, s: State, demand: int, kept: IntArray, at: int, worth: in
         if ticks > 0:
             s.pair_ticks[p] = ticks
             s.offer_used[c.pairs[p].offer] += ticks
+            s.offer_left[c.pairs[p].offer] -= ticks * c.pairs[p].use
             for i in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
                 s.cap_left[c.cap[i]] -= ticks
     s.worth[demand] = worth
@@ -98,7 +102,7 @@ def serve(
     return int(total)
 
 
-@inner
+@bare
 def _start(c: Compact, s: State, line: int) -> int:
     """First period in which the line may run: after those before it; NOTHING when one does not."""
     start = NOTHING + 1
@@ -116,7 +120,7 @@ def _start(c: Compact, s: State, line: int) -> int:
     return start
 
 
-@inner
+@bare
 def _line(
     c: Compact,
     s: State,
@@ -139,17 +143,20 @@ def _line(
         return NOTHING, 0
     best_gain, best_worth, best_cost = -np.inf, NOTHING, 0
     single = c.lines[line].partners == 1
-    for by_room in range(1 if single else 2):
+    for way in range(1 if single else WAYS):
+        # By room is what reaches a least part where the others do not.
+        if way == BY_ROOM and best_worth != NOTHING:
+            break
         for i in range(count):
             w.choices[i].take = 0
         if single:
-            worth, cost, paid = one_pair(c, s, w, line, count, money)
+            worth, cost, gain = one_pair(c, s, w, line, count, money)
         else:
-            worth, cost, paid = several_pairs(c, s, w, line, count, money, by_room == 1)
+            worth, cost, gain = several_pairs(c, s, w, line, count, money, way)
         if worth == NOTHING:
             continue
-        if worth - paid > best_gain:
-            best_gain, best_worth, best_cost = worth - paid, worth, cost
+        if gain > best_gain:
+            best_gain, best_worth, best_cost = gain, worth, cost
             for i in range(count):
                 w.choices[i].best = w.choices[i].take
     if best_worth == NOTHING:
@@ -158,11 +165,11 @@ def _line(
         return NOTHING, 0
     for i in range(count):
         if w.choices[i].best > 0:
-            _take(c, s, w, price, w.choices[i].pair, line, start, w.choices[i].best)
+            _take(c, s, w.choices[i].pair, start, w.choices[i].best)
     return best_worth, best_cost
 
 
-@inner
+@bare
 def _offered(
     c: Compact,
     s: State,
@@ -173,7 +180,7 @@ def _offered(
     line: int,
     start: int,
 ) -> int:
-    """The pairs that could carry something now: room, and reduced value per tick at that room."""
+    """The pairs that could carry something now: their room, and what they are worth there."""
     count = 0
     for p in range(c.lines[line].pair0, c.lines[line + 1].pair0):
         o = c.pairs[p].offer
@@ -184,84 +191,57 @@ def _offered(
             limit = min(limit, s.cap_left[c.cap[at]])
         if limit < c.pairs[p].least:
             continue
-        room = 0
-        for x in range(c.pairs[p].x0, c.pairs[p + 1].x0):
-            if c.xs[x].frozen == 0 and c.xs[x].period >= start and s.slot_left[c.xs[x].slot] > 0:
-                room += s.slot_left[c.xs[x].slot] // c.pairs[p].use
-        room = min(room, limit)
+        room, paid = _room(c, s, price, p, start, limit)
+        need, use = c.pairs[p].start, c.pairs[p].use
+        # Others are moved only where the pair could not be used without: that costs time.
+        short = room < need <= limit and s.offer_left[o] >= need * use
+        if short and make_room(c, s, w, p, start, (limit - room) * use):
+            room, paid = _room(c, s, price, p, start, limit)
         if room < c.pairs[p].least:
             continue
-        paid = _paid(c, s, w, price, p, line, start, room)
         once = c.pairs[p].once + (0 if in_group(c, s, p) else c.groups[c.pairs[p].group].worth)
         w.choices[count].pair, w.choices[count].room = p, room
-        w.choices[count].score = c.pairs[p].tick + (once - paid) / room
+        w.choices[count].rate = c.pairs[p].tick - paid / room
+        w.choices[count].once = once
         count += 1
     return count
 
 
-@inner
-def _cheapest_first(
-    c: Compact, s: State, w: Desk, price: FloatArray, p: int, line: int, start: int
-) -> int:
-    """The pair's open variables into ``w.order``: cheapest first, earliest where lines wait."""
-    count = 0
+@bare
+def _room(
+    c: Compact, s: State, price: FloatArray, p: int, start: int, limit: int
+) -> tuple[int, float]:
+    """Ticks that fit into the slots of a pair now, up to the limit, and what they cost there."""
+    room, paid, use = 0, 0.0, c.pairs[p].use
     for x in range(c.pairs[p].x0, c.pairs[p + 1].x0):
-        if (
-            c.xs[x].frozen == 1
-            or c.xs[x].period < start
-            or s.slot_left[c.xs[x].slot] < c.pairs[p].use
-        ):
+        slot = c.xs[x].slot
+        left = s.slot_left[slot]
+        if left < use or c.xs[x].frozen == 1 or c.xs[x].period < start:
             continue
-        at = count
-        if c.lines[line].leads == 0:
-            while at > 0 and price[c.xs[w.order[at - 1]].slot] > price[c.xs[x].slot]:
-                w.order[at] = w.order[at - 1]
-                at -= 1
-        w.order[at] = x
-        count += 1
-    return count
-
-
-@inner
-def _paid(
-    c: Compact, s: State, w: Desk, price: FloatArray, p: int, line: int, start: int, ticks: int
-) -> float:
-    """What so many ticks cost at the prices of the slots."""
-    count = _cheapest_first(c, s, w, price, p, line, start)
-    paid, left = 0.0, ticks
-    for i in range(count):
-        slot = c.xs[w.order[i]].slot
-        take = min(left, s.slot_left[slot] // c.pairs[p].use)
-        paid += take * price[slot] * c.pairs[p].use
-        left -= take
-        if left == 0:
+        take = min(left if use == 1 else left // use, limit - room)
+        room += take
+        paid += take * price[slot] * use
+        if room == limit:
             break
-    return paid
+    return room, paid
 
 
-@inner
-def _take(
-    c: Compact,
-    s: State,
-    w: Desk,
-    price: FloatArray,
-    p: int,
-    line: int,
-    start: int,
-    ticks: int,
-) -> None:
-    """Take so many ticks of a pair, cheapest slots first."""
-    count = _cheapest_first(c, s, w, price, p, line, start)
-    left = ticks
-    for i in range(count):
-        x = w.order[i]
-        take = min(left, s.slot_left[c.xs[x].slot] // c.pairs[p].use)
+@bare
+def _take(c: Compact, s: State, p: int, start: int, ticks: int) -> None:
+    """Take so many ticks of a pair, in the order of its variables."""
+    left, use = ticks, c.pairs[p].use
+    for x in range(c.pairs[p].x0, c.pairs[p + 1].x0):
+        slot = c.xs[x].slot
+        if s.slot_left[slot] < use or c.xs[x].frozen == 1 or c.xs[x].period < start:
+            continue
+        take = min(left, s.slot_left[slot] // use)
         s.quantity[x] = take
-        s.slot_left[c.xs[x].slot] -= take * c.pairs[p].use
+        s.slot_left[slot] -= take * use
         left -= take
         if left == 0:
             break
     s.pair_ticks[p] = ticks
     s.offer_used[c.pairs[p].offer] += ticks
+    s.offer_left[c.pairs[p].offer] -= ticks * use
     for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
         s.cap_left[c.cap[at]] -= ticks

@@ -12,11 +12,23 @@ from hypothesis import strategies as st
 
 from benchmarks.markets.book import draw
 from benchmarks.markets.problem import eligible, market_of
-from services.matching.engine import Market, Options, certificate, solve, starting, value, verify
+from services.matching.engine import (
+    Market,
+    Options,
+    Term,
+    certificate,
+    solve,
+    starting,
+    value,
+    verify,
+)
 from services.matching.engine.certificate import certify, prove
+from services.matching.engine.compact import compact
 from services.matching.engine.components import _connected
 from services.matching.engine.large import LargePart
 from services.matching.engine.prices import relaxation_prices
+from services.matching.engine.recreate import sweep
+from services.matching.engine.serving import new_desk, new_state
 from services.matching.engine.unions import connected
 from tests.unit.engine import brute
 from tests.unit.engine.markets import tiny
@@ -102,6 +114,54 @@ def test_one_and_two_threads_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch
         market, np.zeros(market.slots), np.zeros(market.caps), np.zeros(market.demands)
     )
     assert verify(market, two.quantity(), certain).ok
+
+
+def two_weeks(*, ordered: bool) -> Market:
+    """An offer of two weeks; the first demand could take either, the second the first one alone.
+
+    ``ordered``: another line of the first demand waits for the line that takes a week.
+    """
+    lines = 3 if ordered else 2
+    pairs = np.arange(lines)
+    return Market.build(
+        min_run=[0] * lines,
+        slot_offer=[0, 0, 1][:lines],
+        slot_period=[0, 1, 2][:lines],
+        slot_capacity=[5, 5, 5][:lines],
+        bundle=[0, 0],
+        budget=[-1, -1],
+        line_demand=[0, 1, 0][:lines],
+        line_quantity=[5] * lines,
+        line_least=[5] * lines,
+        line_max_partners=[1] * lines,
+        line_least_share=[0] * lines,
+        before_line=[0] if ordered else (),
+        after_line=[2] if ordered else (),
+        pair_offer=[0, 0, 1][:lines],
+        pair_line=pairs,
+        pair_min_order=[0] * lines,
+        pair_unit_cost=[0] * lines,
+        pair_fixed_cost=[0] * lines,
+        pair_setup=pairs,
+        setup_cost=[0] * lines,
+        x_pair=[0, 0, 1, 2][: lines + 1],
+        x_slot=[0, 1, 0, 2][: lines + 1],
+        terms=[Term.of("surplus", per_tick=[3, 2, 1][:lines])],
+    )
+
+
+@pytest.mark.parametrize(("ordered", "worth"), [(False, [15, 10]), (True, [20, 0])])
+def test_who_has_the_only_week_of_another_moves_unless_a_line_waits_for_it(
+    ordered: bool, worth: list[int]
+) -> None:
+    market = two_weeks(ordered=ordered)
+    rows = compact(market).rows
+    state = new_state(rows, market.slot_capacity, market.cap_limit)
+    price, everywhere = np.zeros(market.slots), np.zeros(market.offers, dtype=np.int64)
+    order = np.array([0, 1])
+    sweep(rows, state, new_desk(rows), price, everywhere, -1, order)
+    assert state.worth.tolist() == worth
+    assert state.slot_left[:2].tolist() == ([0, 5] if ordered else [0, 0])
 
 
 def test_the_walk_gains_on_the_sweep_and_the_sweep_on_nothing() -> None:
