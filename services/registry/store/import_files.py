@@ -41,36 +41,28 @@ class ImportFiles:
         cursor = self.aggregates.collection.find(query, {"_id": 1}).limit(100)
         return [document["_id"] for document in await cursor.to_list(100)]
 
-    async def add(self, name: str, first: int, rows: Sequence[bytes], bad: Sequence[int]) -> bool:
-        """Keep a chunk of rows; False when there is one already that begins with the same row.
+    async def add(self, name: str, first: int, rows: Sequence[bytes], bad: Sequence[int]) -> None:
+        """Keep a chunk of rows, in place of one that a call left behind which then ended.
 
         ``bad`` are the indexes of rows with a problem.
         """
+        key = f"{name}#{first}"
+        fields: Document = {"rows": list(rows), "bad": list(bad), "received_bad": len(bad)}
         try:
-            await self._rows.insert_one(
-                {
-                    "_id": f"{name}#{first}",
-                    "import": name,
-                    "first": first,
-                    "rows": list(rows),
-                    "bad": list(bad),
-                    "received_bad": len(bad),
-                }
-            )
+            await self._rows.insert_one({"_id": key, "import": name, "first": first, **fields})
         except DuplicateKey:
-            return False
-        return True
+            await self._rows.update_one({"_id": key}, {"$set": fields})
 
     async def chunk(self, name: str, first: int) -> Document | None:
         """Return the chunk that begins with a row."""
         return await self._rows.find_one({"_id": f"{name}#{first}"})
 
-    async def chunks(self, name: str, after: int) -> AsyncIterator[Document]:
-        """Yield chunks in order, from the one in which a row lies."""
-        firsts = [
-            int(d["first"]) async for d in self._rows.find({"import": name}, {"first": 1, "_id": 0})
-        ]
-        firsts.sort()
+    async def chunks(self, name: str, firsts: Sequence[int], after: int) -> AsyncIterator[Document]:
+        """Yield chunks in order, from the one in which a row lies.
+
+        ``firsts`` are the rows with which chunks begin: asking the store for them would have it
+        read them all.
+        """
         start = max((x for x in firsts if x <= after), default=0)
         for first in firsts:
             if first >= start and (found := await self.chunk(name, first)) is not None:

@@ -60,6 +60,7 @@ class Imports:
             "update_ms": now,
             "due_ms": NEVER_MS,
             "body": kept.SerializeToString(deterministic=True),
+            "firsts": [],
             **dict.fromkeys(_COUNTS, 0),
         }
         answer = read(document)
@@ -83,13 +84,16 @@ class Imports:
             first = document["rows"]
             rows = [row for row in request.rows if row.index >= first]
             _require_sequence(first, rows)
+            firsts = list(document["firsts"])
             bad = [row.index for row in rows if row.problems or not row.WhichOneof("posting")]
             if rows:
                 content = [row.SerializeToString(deterministic=True) for row in rows]
                 await self._store.add(request.name, first, content, bad)
+                firsts.append(first)
             total = first + len(rows)
             fields: Document = {
                 "rows": total,
+                "firsts": firsts,
                 "bad": document["bad"] + len(bad),
                 "update_ms": self._clock(),
             }
@@ -125,12 +129,12 @@ class Imports:
         self, principal: Principal, request: api.ListImportRowsRequest
     ) -> api.ListImportRowsResponse:
         """Return a page of an import's rows in the order of the file. Raises NotFound."""
-        await self._own(principal, request.parent)
+        document = await self._own(principal, request.parent)
         bound = paging.bound_to(request)
         start = int(paging.decode(request.page_token, bound).get("from", 0))
         size = pages.size_of(request)
         found: list[ImportRow] = []
-        async for chunk in self._store.chunks(request.parent, start):
+        async for chunk in self._store.chunks(request.parent, document["firsts"], start):
             wanted = set(chunk["bad"]) if request.only_bad else None
             for index, body in enumerate(chunk["rows"], start=chunk["first"]):
                 if index < start or (wanted is not None and index not in wanted):
