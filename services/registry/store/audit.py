@@ -7,6 +7,7 @@ stored before its call is answered.
 
 import asyncio
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -28,6 +29,8 @@ RANDOM_BITS = 20
 _DAY_MS = 86_400_000
 _HOUR_MS = 3_600_000
 _WIDENING = 8
+_LOOKING_SECONDS = 1.0
+_SLOW_SECONDS = 0.1
 _PATIENCE_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 5.0
 _DUPLICATE_CODE = 11000
@@ -133,11 +136,13 @@ class AuditLog:
         since_ms: int,
         size: int,
         conditions: Mapping[str, Any] | None = None,
-    ) -> list[tuple[int, AuditEntry]]:
+    ) -> tuple[list[tuple[int, AuditEntry]], int]:
         """Return the entries below an order (0: the newest), newest first, with their orders.
 
         ``organization`` empty: of all, each entry once. Looks back in growing windows, down to
-        ``since_ms``: a page of a long log must not cost as much as the whole.
+        ``since_ms``: a page of a long log must not cost as much as the whole. Also returns the
+        order that it came down to when it left off because that takes too long (else 0): a
+        filter may let hardly anything through.
         """
         await self.flush()
         newest = before or (self._clock() + 1) << RANDOM_BITS
@@ -145,14 +150,19 @@ class AuditLog:
         window = (_DAY_MS if organization else _HOUR_MS) << RANDOM_BITS
         within = {"organization": organization} if organization else {"copy": {"$ne": True}}
         found: list[tuple[int, AuditEntry]] = []
+        begun = time.monotonic()
         while len(found) < size and newest > oldest:
+            started = time.monotonic()
+            if started - begun > _LOOKING_SECONDS:
+                return found, newest
             floor = max(oldest, newest - window)
             query = {**within, **(conditions or {}), "order": {"$gte": floor, "$lt": newest}}
             cursor = self._collection.find(query).sort("order", -1).limit(size - len(found))
             async for document in cursor:
                 found.append((document["order"], AuditEntry.FromString(document["body"])))
-            newest, window = floor, window * _WIDENING
-        return found
+            slow = time.monotonic() - started > _SLOW_SECONDS
+            newest, window = floor, window if slow else window * _WIDENING
+        return found, 0
 
     async def delete_all(self, organization: str) -> None:
         """Delete an organization's log."""

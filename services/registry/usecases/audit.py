@@ -41,10 +41,11 @@ class AuditEntries:
         before = min(before, until) if before and until else before or until
         size = pages.size_of(request)
         organization = "" if request.parent == ALL else request.parent
-        found = await self._audit.page(organization, before, since, size + 1, _conditions(request))
-        token = (
-            paging.encode({"before": str(found[size - 1][0])}, bound) if len(found) > size else ""
+        found, reached = await self._audit.page(
+            organization, before, since, size + 1, _conditions(request)
         )
+        following = found[size - 1][0] if len(found) > size else reached
+        token = paging.encode({"before": str(following)}, bound) if following else ""
         entries = [entry for _, entry in found[:size]]
         return api.ListAuditEntriesResponse(audit_entries=entries, next_page_token=token)
 
