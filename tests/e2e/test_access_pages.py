@@ -14,15 +14,12 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from services.chassis.app import App
-from services.gateway import app as gateway
 from services.gateway.routes import ROUTES, Route
-from services.gateway.settings import GatewaySettings
-from tests import servers
 from tests.e2e import matching_market as mm
 from tests.e2e.access.cast import A
 from tests.e2e.access.pages import EXPECTED, FORBIDDEN, VISITORS
 from tests.e2e.access.scene import SECRETS, Scene, scene
+from tests.e2e.access.stage import pages
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -76,18 +73,8 @@ class Visitor:
 @pytest_asyncio.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[tuple[Scene, str]]:
     """The scene, and the address of a gateway before it."""
-    async with scene(tmp_path) as running, App("gateway", drain_seconds=0.2) as app:
-        port = servers.free_port()
-        settings = GatewaySettings(
-            gateway_port=port,
-            registry_address=f"127.0.0.1:{running.market.registry_port}",
-            matching_address=f"127.0.0.1:{running.market.matching_port}",
-            session_key="k" * 32,  # type: ignore[arg-type]
-            secure_cookies=False,
-            drain_seconds=0.2,
-        )
-        await gateway.build(app, settings)
-        yield running, f"http://127.0.0.1:{port}"
+    async with scene(tmp_path) as running, pages(running) as address:
+        yield running, address
 
 
 def test_every_route_is_listed() -> None:
