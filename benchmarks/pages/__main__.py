@@ -1,12 +1,12 @@
 """Page times of the gateway with many readers at once, on a small and on a large market.
 
 `python -m benchmarks.pages --times 1,100 --users 20`: for each size a market of its own is started,
-the sample loaded so many times over, a round cleared, and every page that links lead to is read by
-so many signed-in people at once (owners of firms, the partner platform, the operator), each waiting
-a while before the next page. A row per route as JSON Lines in artifacts/, and a table: median and
-95th percentile in milliseconds to the last byte, the ratio of the medians, and the weight in KB of
-the heaviest page with all its files, as sent over the wire on a first visit. The readers share the
-machine with the market.
+the sample loaded, a round cleared, and copies of the sample posted until there are so many. Then so
+many signed-in people (owners of firms, the partner platform, the operator) read every page that
+links lead to, at once, each waiting a while before the next page. A row per route as JSON Lines in
+artifacts/, and a table: median and 95th percentile in milliseconds to the last byte, the ratio of
+the medians, and the weight in KB of the heaviest page with all its files, as sent over the wire on
+a first visit. The readers share the machine with the market.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from benchmarks.pages import copies
 from benchmarks.pages.visits import Known, Reader, Visit, browse, explore
 from deploy import sample
 from deploy.local.first_round import describe
-from deploy.local.operator import operator
+from deploy.local.operator import Operator, operator
 from deploy.local.stack import Stack
 from deploy.sample import access
 from services.chassis.grpc_client import channel
@@ -62,6 +62,7 @@ def main(
             for row in asyncio.run(_size(size, users, visits, think, round_seconds, seed)):
                 rows.append(row)
                 file.write(json.dumps(row) + "\n")
+            file.flush()
     Console().print(_table(rows))
 
 
@@ -97,7 +98,7 @@ async def _market(stack: Stack, size: int, round_seconds: int) -> list[tuple[str
     """Load the sample so many times and clear a round; who can sign in, and with what."""
 
     def progress(what: str, done: int, total: int) -> None:
-        if done == total or done % 5000 < 250:
+        if done == total or done % 5000 == 0:
             console.print(f"  {what} {done} of {total}", highlight=False)
 
     email = stack.settings.operator_email
@@ -111,20 +112,7 @@ async def _market(stack: Stack, size: int, round_seconds: int) -> list[tuple[str
         report = await sample.load(
             *addresses, email, secrets.operator_password, secrets.demo_password, progress
         )
-        async with channel(stack.registry_address) as anonymous:
-            identity = identity_service_pb2_grpc.IdentityServiceStub(anonymous)
-            session = access.with_key(identity, report.api_key)
-            async with channel(stack.registry_address, token=session.token) as opened:
-                platform = registry_service_pb2_grpc.RegistryServiceStub(opened)
-                await copies.post(platform, size, progress)
-        async with asyncio.timeout(_BOOK_SECONDS):
-            while True:
-                book = await acting.book()
-                held = min(book.offers / report.offers, book.demands / report.demands)
-                if book.current and held >= size:
-                    break
-                await asyncio.sleep(0.5)
-        console.print(f"  book: {book.offers} offers, {book.demands} demands; a round")
+        await _in_book(acting, report.offers, report.demands)
         name, phase = await acting.run_round("00000000-0000-4000-8000-000000000001"), ""
         async for ended in acting.follow_round(name):
             if ended.progress.phase != phase:
@@ -132,8 +120,26 @@ async def _market(stack: Stack, size: int, round_seconds: int) -> list[tuple[str
                 console.print(f"  {describe(ended.progress)}", highlight=False)
         if ended.state != round_pb2.Round.STATE_COMPLETED:
             raise RuntimeError(f"the round did not complete: {ended.failure}")
+        async with channel(stack.registry_address) as anonymous:
+            identity = identity_service_pb2_grpc.IdentityServiceStub(anonymous)
+            session = access.with_key(identity, report.api_key)
+            async with channel(stack.registry_address, token=session.token) as opened:
+                platform = registry_service_pb2_grpc.RegistryServiceStub(opened)
+                await copies.post(platform, size, progress)
+        await _in_book(acting, size * report.offers, (size - 1) * report.demands)
     owners = [(each.email, secrets.demo_password) for each in (*report.showcase, report.platform)]
     return [*owners, (email, secrets.operator_password)]
+
+
+async def _in_book(acting: Operator, offers: int, demands: int) -> None:
+    """Wait until matching knows of so many; what a round has matched is in the book no more."""
+    async with asyncio.timeout(_BOOK_SECONDS):
+        while True:
+            book = await acting.book()
+            if book.current and book.offers >= offers and book.demands >= demands:
+                console.print(f"  book: {book.offers} offers, {book.demands} demands")
+                return
+            await asyncio.sleep(1.0)
 
 
 def _rows(size: int, done: list[Visit], known: list[Known]) -> list[Row]:

@@ -25,6 +25,7 @@ from nats.js.api import (
 )
 
 from services.chassis import logs, metrics
+from services.chassis.cancelling import still_wanted
 from services.chassis.dead_letters import REPLAYS, SUBJECTS, DeadLetterBox, replay_subject
 from services.chassis.delivery import Consumer, Delivery, Poison
 from services.chassis.tail import Seen, Tail
@@ -213,6 +214,7 @@ async def _fetch(subscription: Any, batch: int) -> list[Any]:
         # Nothing came, or nobody is there any more: asking the consumer tells which.
         await subscription.consumer_info()
         return []
+    still_wanted()
     return messages
 
 

@@ -15,6 +15,7 @@ import nats.js.errors
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from services.chassis import logs
+from services.chassis.cancelling import still_wanted
 
 _BATCH = 500
 _WAIT_SECONDS = 5.0
@@ -88,6 +89,7 @@ class Tail:
                 messages = await subscription.fetch(_BATCH, timeout=_WAIT_SECONDS)
             except TimeoutError:
                 messages = []
+            still_wanted()
             if not messages:  # a quiet stream also answers with an empty list
                 await subscription.consumer_info()  # raises when the consumer is gone
                 continue

@@ -28,6 +28,7 @@ from nats.js.api import (
 )
 
 from services.chassis import logs
+from services.chassis.cancelling import still_wanted
 
 STREAM = "WORK"
 BUCKET = "WORK"
@@ -104,6 +105,7 @@ class Taker:
             # Nothing came, or nobody is there any more: asking the consumer tells which.
             await self._subscription.consumer_info()
             return None
+        still_wanted()
         return Claim(messages[0], self._ack_seconds) if messages else None
 
 

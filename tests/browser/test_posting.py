@@ -13,8 +13,8 @@ from playwright.async_api import Browser, expect
 
 from deploy.local.stack import Stack
 from tests.browser import steps
+from tests.browser.axe import violations
 from tests.browser.chromium import Visitor, visitor
-from tests.browser.test_accessible import violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.asyncio(loop_scope="package")]
 
