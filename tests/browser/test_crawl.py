@@ -99,6 +99,7 @@ class Crawl:
             self.looked_at[await self._route(path)] = path
             await reader.open(path)
             self.wrong += await violations(reader)
+        self.looked_at.pop("/", None)  # it is another page for each
         waiting, seen = ["/"], {"/"}
         fetched: dict[str, int] = {}
         while waiting:
@@ -122,21 +123,21 @@ class Crawl:
         return resource.canonical if resource else ""
 
     async def _links(self, reader: Visitor, route: str, path: str) -> list[str]:
-        """Fetch the page; look at it closely if no page of its route was looked at before."""
+        """Look at the page, or fetch it if one of its route was looked at or it is a file."""
+        if route not in self.looked_at and "." not in route.rpartition("/")[2]:
+            self.looked_at[route] = path
+            await reader.open(path)
+            self.wrong += await violations(reader)
+            links: list[str] = await reader.page.locator("a[href]").evaluate_all(_LINKS)
+            return links
+        self.looked_at.setdefault(route, path)
         answer = await reader.page.request.get(reader.url + path)
         if answer.status >= 400:
             self.wrong.append(f"{reader.name}: {path}: {answer.status}")
-        if "text/html" not in answer.headers.get("content-type", "") or answer.status >= 400:
-            self.looked_at.setdefault(route, path)
+        if "text/html" not in answer.headers.get("content-type", ""):
             return []
-        if route in self.looked_at and route != "/":
-            # Seen in another state or role, whose page has other links.
-            return [unescape(href) for href in _HREF.findall(await answer.text())]
-        self.looked_at[route] = path
-        await reader.open(path)
-        self.wrong += await violations(reader)
-        links: list[str] = await reader.page.locator("a[href]").evaluate_all(_LINKS)
-        return links
+        # Seen in another state or role, whose page has other links.
+        return [unescape(href) for href in _HREF.findall(await answer.text())]
 
 
 @pytest.mark.parametrize(
