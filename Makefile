@@ -26,10 +26,10 @@ help: ## Show this list
 run: local-ready ## Start the whole market on this machine (Ctrl-C ends it)
 	@exec $(PY) -m deploy.local run $(ARGS)
 
-# Three at a time keep two cores busy: tests that start servers wait a good part of their time. In the
+# Four at a time keep two cores busy: tests that start servers wait a good part of their time. In the
 # order of their names the long ones come first, and no core is left with one at the end.
-test: dev-ready ## Run all tests, three files at a time (ARGS='-k words' picks some)
-	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: dev-ready ## Run the tests, four files at a time (ARGS='-k words' picks some)
+	@$(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder -m "not thorough" $(ARGS)
 
 setup: dev-ready ## Install everything into .venv and generate the code of protos/
 
@@ -55,7 +55,7 @@ format: dev-ready ## Format the code and mend what the linter can mend
 e2e: dev-ready ## Run the tests that start real servers
 	@$(PYTEST) -m e2e $(ARGS)
 
-browser: dev-ready setup-browser ## Run the tests that drive a real Chromium
+browser: dev-ready setup-browser ## Run all tests that drive a real Chromium, each journey in two languages and sizes
 	@$(PYTEST) -m browser $(ARGS)
 
 bench: dev-ready ## Measure (writes into artifacts/)

@@ -141,7 +141,11 @@ class Crawl:
 
 
 @pytest.mark.parametrize(
-    ("language", "size", "scheme"), [("zh", "phone", "dark"), ("en", "desktop", "light")]
+    ("language", "size", "scheme"),
+    [
+        ("zh", "phone", "dark"),
+        pytest.param("en", "desktop", "light", marks=pytest.mark.thorough),
+    ],
 )
 async def test_every_link_leads_to_a_page_that_everybody_can_use(
     address: str, browser: Browser, language: str, size: str, scheme: str

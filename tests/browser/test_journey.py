@@ -23,7 +23,9 @@ BUYER = {"en": "Lakeside Pumps", "zh": "湖畔泵业"}
 
 
 @pytest.mark.parametrize(
-    ("language", "size"), [("zh", "phone"), ("en", "desktop")], ids=["zh-phone", "en-desktop"]
+    ("language", "size"),
+    [("zh", "phone"), pytest.param("en", "desktop", marks=pytest.mark.thorough)],
+    ids=["zh-phone", "en-desktop"],
 )
 async def test_two_firms_find_each_other(
     stack: Stack, browser: Browser, language: str, size: str

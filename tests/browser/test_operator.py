@@ -15,7 +15,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.asyncio(loop_sco
 OPERATOR = "operator@spareline.example"
 
 
-@pytest.mark.parametrize(("language", "size"), [("en", "phone"), ("zh", "desktop")])
+@pytest.mark.parametrize(
+    ("language", "size"),
+    [("en", "phone"), pytest.param("zh", "desktop", marks=pytest.mark.thorough)],
+)
 async def test_a_policy_is_tried_beside_the_present_one_and_adopted(
     stack: Stack, browser: Browser, language: str, size: str
 ) -> None:

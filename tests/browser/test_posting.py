@@ -59,7 +59,9 @@ async def find(firm: Visitor, words: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "size"), [("zh", "phone"), ("en", "desktop")], ids=["zh-phone", "en-desktop"]
+    ("language", "size"),
+    [("zh", "phone"), pytest.param("en", "desktop", marks=pytest.mark.thorough)],
+    ids=["zh-phone", "en-desktop"],
 )
 async def test_an_offer_in_own_words_by_week_and_with_a_pause(
     stack: Stack, browser: Browser, language: str, size: str
@@ -128,7 +130,9 @@ async def test_an_offer_in_own_words_by_week_and_with_a_pause(
 
 
 @pytest.mark.parametrize(
-    ("language", "size"), [("en", "phone"), ("zh", "desktop")], ids=["en-phone", "zh-desktop"]
+    ("language", "size"),
+    [("en", "phone"), pytest.param("zh", "desktop", marks=pytest.mark.thorough)],
+    ids=["en-phone", "zh-desktop"],
 )
 async def test_a_demand_grows_into_a_bundle_with_an_order(
     stack: Stack, browser: Browser, language: str, size: str
@@ -219,7 +223,9 @@ async def figures(firm: Visitor) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("language", "size"), [("zh", "phone"), ("en", "desktop")], ids=["zh-phone", "en-desktop"]
+    ("language", "size"),
+    [("zh", "phone"), pytest.param("en", "desktop", marks=pytest.mark.thorough)],
+    ids=["zh-phone", "en-desktop"],
 )
 async def test_a_spreadsheet_comes_in_is_mended_and_goes_out_again(
     stack: Stack, browser: Browser, tmp_path: Path, language: str, size: str
