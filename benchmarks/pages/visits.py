@@ -64,10 +64,13 @@ class Reader:
                 raise ValueError(f"{email} could not sign in: {answer.status}")
 
     async def get(self, path: str) -> Page:
-        """Fetch a page or a file."""
+        """Fetch a page or a file; status 504 if it takes longer than a minute."""
         started = time.perf_counter()
-        async with self._browser.get(path, allow_redirects=False) as answer:
-            body = await answer.read()
+        try:
+            async with self._browser.get(path, allow_redirects=False) as answer:
+                body = await answer.read()
+        except TimeoutError:
+            return Page(504, time.perf_counter() - started, 0, "")
         seconds = time.perf_counter() - started
         size = len(body)
         if answer.headers.get("Content-Encoding") in ("gzip", "deflate"):
