@@ -107,7 +107,7 @@ class Result:
     """An assignment with its proof.
 
     ``quantity[X]`` in ticks; ``upper_bound`` is the lower of ``certificate.bound`` (anyone can
-    recompute it from the prices) and ``solver_bound`` (CP-SAT's word). ``gap`` is
+    recompute it from the prices) and ``solver_bound`` (a solver's word). ``gap`` is
     (upper_bound - objective) / max(1, |upper_bound|). What was given up for fewer blocking pairs
     (``stability``, None where nothing was allowed) is part of the gap.
     """

@@ -202,6 +202,8 @@ class WholeSearch:
                     next_proof = turn + pause
                 costs = [task.result() for task in tasks]
                 self._meet(ways, costs, better)
+                if proving and time.monotonic() >= until:
+                    return False  # the clock, not its nodes, ended the proof
                 work += len(tasks) * slices * SLICE / PER_UNIT
                 turn += 1
                 longest = 0.0 if proving else max(0.7 * longest, time.monotonic() - begun)
