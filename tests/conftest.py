@@ -1,7 +1,8 @@
 """Fixtures that many tests use: a real bus per test, a real store per test session."""
 
+import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
@@ -54,3 +55,13 @@ async def bus(nats_url: str) -> AsyncIterator[events.Bus]:
     async with events.connect(nats_url) as connected:
         await connected.ensure_streams()
         yield connected
+
+
+@pytest.fixture
+def capturing_logs(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
+    """Let a test configure the logs: they go where it reads, and not there once that is closed."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield capsys
+    root.handlers[:] = before
+    root.setLevel(level)

@@ -54,7 +54,7 @@ async def test_a_refusal_carries_reason_violations_and_metadata(stub: Any) -> No
 
 @pytest.mark.parametrize("call", ["Open", "Count"])
 async def test_a_crash_tells_nothing_but_a_request_id(
-    stub: Any, call: str, capsys: pytest.CaptureFixture[str]
+    stub: Any, call: str, capturing_logs: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure("INFO", "json")
     failed = await failure(getattr(stub, call)(Probe(text="crash")))
@@ -62,7 +62,7 @@ async def test_a_crash_tells_nothing_but_a_request_id(
     error = grpc_errors.from_rpc_error(failed)
     assert isinstance(error, errors.Internal)
     assert error.reason == reason_pb2.REASON_INTERNAL
-    logged = capsys.readouterr().out
+    logged = capturing_logs.readouterr().out
     assert "a secret detail" in logged
     assert "Traceback" in logged
     assert error.metadata["request_id"] in logged

@@ -13,7 +13,9 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_our_lines_and_a_librarys_lines_look_alike(capsys: pytest.CaptureFixture[str]) -> None:
+def test_our_lines_and_a_librarys_lines_look_alike(
+    capturing_logs: pytest.CaptureFixture[str],
+) -> None:
     early = logs.get_logger("ours")  # as modules do at import
     logs.configure("INFO", "json")
     bound = logs.request_id.set("request-7")
@@ -23,23 +25,23 @@ def test_our_lines_and_a_librarys_lines_look_alike(capsys: pytest.CaptureFixture
         logs.get_logger("ours").debug("not at this level")
     finally:
         logs.request_id.reset(bound)
-    ours, theirs = lines(capsys)
+    ours, theirs = lines(capturing_logs)
     assert (ours["event"], ours["number"], ours["logger"]) == ("hello", 7, "ours")
     assert (theirs["event"], theirs["logger"]) == ("there too", "theirs")
     assert (ours["level"], theirs["level"]) == ("info", "warning")
     assert ours["request_id"] == theirs["request_id"] == "request-7"
 
 
-def test_private_values_are_struck_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_private_values_are_struck_out(capturing_logs: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO", "json")
     logs.get_logger("ours").info("signed in", password="hunter2", token="abc")
-    [line] = lines(capsys)
+    [line] = lines(capturing_logs)
     assert (line["password"], line["token"]) == ("(private)", "(private)")
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_a_traceback_shows_no_local_variables(
-    capsys: pytest.CaptureFixture[str], form: Any
+    capturing_logs: pytest.CaptureFixture[str], form: Any
 ) -> None:
     logs.configure("INFO", form)
 
@@ -50,6 +52,6 @@ def test_a_traceback_shows_no_local_variables(
         fail("hunter" + "2")
     except RuntimeError as error:
         logs.get_logger("ours").error("it failed", exc_info=error)
-    said = capsys.readouterr().out
+    said = capturing_logs.readouterr().out
     assert "Traceback" in said
     assert "hunter2" not in said
