@@ -33,7 +33,7 @@ async def post(platform: RegistryStub, times: int, progress: Progress) -> None:
     """
     every = range(2, times + 1)
     drawn = random.Random(1)
-    firms = [_firm(entry, copy, drawn) for copy in every for entry in files.organizations()]
+    firms = [firm(entry, copy, drawn) for copy in every for entry in files.organizations()]
 
     async def register(some: Sequence[api.CreateOrganizationRequest]) -> None:
         await asyncio.gather(*(platform.CreateOrganization(each) for each in some))
@@ -42,7 +42,7 @@ async def post(platform: RegistryStub, times: int, progress: Progress) -> None:
     itself = await platform.GetOrganization(api.GetOrganizationRequest(name=people.PLATFORM))
     units = await imports.measures(platform, itself)
     originals = [postings.offer(entry, units) for entry in files.offers()]
-    offers = [_posting(offer, copy) for copy in every for offer in originals]
+    offers = [posting(offer, copy) for copy in every for offer in originals]
 
     async def offer(some: Sequence[Offer]) -> None:
         stream = _stream(api.ImportOffersRequest(offers=some))
@@ -50,7 +50,7 @@ async def post(platform: RegistryStub, times: int, progress: Progress) -> None:
 
     await _all("offers", offers, _BATCH, offer, progress)
     wanted = [postings.demand(entry, units) for entry in files.demands()]
-    demands = [_posting(demand, copy) for copy in every for demand in wanted]
+    demands = [posting(demand, copy) for copy in every for demand in wanted]
 
     async def demand(some: Sequence[Demand]) -> None:
         stream = _stream(api.ImportDemandsRequest(demands=some))
@@ -59,20 +59,21 @@ async def post(platform: RegistryStub, times: int, progress: Progress) -> None:
     await _all("demands", demands, _BATCH, demand, progress)
 
 
-def _firm(entry: files.Entry, copy: int, drawn: random.Random) -> api.CreateOrganizationRequest:
-    firm = people.organization(entry)
-    firm.display_name = f"{firm.display_name} {copy}"
-    firm.location.latitude += drawn.uniform(-_DEGREES, _DEGREES)
-    firm.location.longitude += drawn.uniform(-_DEGREES, _DEGREES)
+def firm(entry: files.Entry, copy: int, drawn: random.Random) -> api.CreateOrganizationRequest:
+    """The request for a copy of a firm, some way off from the original."""
+    made = people.organization(entry)
+    made.display_name = f"{made.display_name} {copy}"
+    made.location.latitude += drawn.uniform(-_DEGREES, _DEGREES)
+    made.location.longitude += drawn.uniform(-_DEGREES, _DEGREES)
     return api.CreateOrganizationRequest(
         organization_id=_copied(entry["id"], copy),
-        organization=firm,
+        organization=made,
         evidence=access.EVIDENCE,
         request_id=access.request_id("copy", str(copy), entry["id"]),
     )
 
 
-def _posting(original: Posting, copy: int) -> Posting:
+def posting(original: Posting, copy: int) -> Posting:
     """The posting as the copied firm makes it; whom it prefers and excludes is of the same copy."""
     made = type(original)()
     made.CopyFrom(original)

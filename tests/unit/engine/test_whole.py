@@ -17,7 +17,7 @@ from services.matching.engine import Market, Options, Result, Status, Term, solv
 from services.matching.engine import whole_proof as checker
 from services.matching.engine.whole import WholeSearch, jobs_of
 from services.matching.engine.whole import proving as solver
-from services.matching.engine.whole.jobs import is_whole
+from services.matching.engine.whole.jobs import is_whole, one_by_one
 from tests.unit.engine import brute
 from tests.unit.engine.markets import small
 
@@ -212,3 +212,44 @@ def test_a_public_instance_is_solved_to_its_best_known_cost() -> None:
     one = next(iter(read(SHARED / "gap", "c05100")))
     answer = solve(one.market(), Options(deterministic_limit=10.0, time_limit_seconds=600.0))
     assert one.bonus * one.cost.shape[1] - answer.objective == one.known_cost
+
+
+def test_more_equal_offers_than_are_looked_at_keep_no_demand_waiting() -> None:
+    """Ten offers are looked at, and hold fewer than the 60 demands; 30 offers hold them all.
+
+    A copied market is like that. The way out, not to be done, was not among the ten: no start was
+    found, and the round failed.
+    """
+    offers, demands, want = 30, 60, [72] * 30 + [54] * 30
+    pairs = [(o, d) for o in range(offers) for d in range(demands)]
+    count = len(pairs)
+    market = Market.build(
+        min_run=[0] * offers,
+        slot_offer=range(offers),
+        slot_period=[0] * offers,
+        slot_capacity=[300] * offers,
+        bundle=[0] * demands,
+        budget=[-1] * demands,
+        line_demand=range(demands),
+        line_quantity=want,
+        line_least=want,
+        line_max_partners=[1] * demands,
+        line_least_share=[0] * demands,
+        pair_offer=[o for o, _ in pairs],
+        pair_line=[d for _, d in pairs],
+        pair_min_order=[0] * count,
+        pair_unit_cost=[1] * count,
+        pair_fixed_cost=[0] * count,
+        pair_setup=range(count),
+        setup_cost=[0] * count,
+        x_pair=range(count),
+        x_slot=[o for o, _ in pairs],
+        terms=[Term.of("surplus", per_tick=[14_000] * count)],
+    )
+    search = WholeSearch.of(market, 1)
+    assert search is not None
+    search.begin(1, lambda: False)
+    assert search.value == search.certified == sum(want) * 14_000
+    idle = jobs_of(market, idle=True)
+    assert idle is not None
+    assert idle.feasible(one_by_one(idle, idle.cost.astype(float)))

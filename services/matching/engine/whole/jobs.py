@@ -14,6 +14,7 @@ import numpy.typing as npt
 from services.matching.engine.indices import Indices, indices
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
+from services.matching.engine.whole.knapsack import FloatArray
 
 Mask = npt.NDArray[np.bool_]
 
@@ -136,6 +137,20 @@ def jobs_of(market: Market, *, idle: bool | None = None) -> Jobs | None:
     if idle:
         cost[-1], use[-1] = best, 1
     return Jobs(cost, use, capacity, variable, slots, demands, best, idle)
+
+
+def one_by_one(jobs: Jobs, reduced: FloatArray) -> IntArray:
+    """``agent[J]``: each job in turn at the agent of least ``reduced[A, J]`` cost that has room.
+
+    Those that lose most by not being done come first. Feasible where the last agent is idle.
+    """
+    left = jobs.capacity.copy()
+    agent = np.full(jobs.count, jobs.agents - 1, dtype=np.int64)
+    for job in np.argsort(-jobs.cost[-1], kind="stable").tolist():
+        fits = np.flatnonzero((jobs.use[:, job] <= left) & (jobs.cost[:, job] < NEVER))
+        agent[job] = fits[np.argmin(reduced[fits, job])]
+        left[agent[job]] -= jobs.use[agent[job], job]
+    return agent
 
 
 def quantity_of(market: Market, jobs: Jobs, agent: IntArray) -> IntArray:

@@ -14,7 +14,7 @@ from services.matching.engine.market import Market
 from services.matching.engine.whole.chains import NO_COST, chains
 from services.matching.engine.whole.dive import dives
 from services.matching.engine.whole.exact import MOST_UNDECIDED, prove, undecided
-from services.matching.engine.whole.jobs import NEVER, Jobs, jobs_of, quantity_of
+from services.matching.engine.whole.jobs import NEVER, Jobs, jobs_of, one_by_one, quantity_of
 from services.matching.engine.whole.knapsack import FloatArray
 from services.matching.engine.whole.ledger import Field
 from services.matching.engine.whole.pricing import JobPrices, agent_ascent, job_ascent
@@ -148,6 +148,10 @@ class WholeSearch:
         reduced = of.cost + self.prices.agent[:, None] * of.use
         reduced[of.use > of.capacity[:, None]] = 4.0 * NEVER
         near = np.argsort(reduced, axis=0, kind="stable")[:NEAR].T.copy()
+        if of.idle:
+            # Not to be done is the way out for every job, however dear: without it nearly equal
+            # jobs all wait for the same few agents.
+            near[~(near == of.agents - 1).any(axis=1), -1] = of.agents - 1
         able = np.minimum((of.use <= of.capacity[:, None]).sum(axis=0), near.shape[1])
         wanted = np.argsort(reduced - reduced.min(axis=0), axis=1, kind="stable")
         wanted = np.ascontiguousarray(wanted[:, : 4 * (of.count // of.agents) + 40])
@@ -157,6 +161,8 @@ class WholeSearch:
         cost, agent = chains(field, near[:, 0].copy(), seed, KICKS, PATIENCE)
         if cost < NO_COST and of.feasible(agent):
             self.agent, self.cost = agent, int(cost)
+        elif of.idle:
+            self._take(one_by_one(of, reduced))
 
     def improve(
         self,
