@@ -132,12 +132,15 @@ class Aggregates:
         """Return a document by its resource name."""
         return await self.collection.find_one({"_id": name})
 
-    async def get_many(self, names: Sequence[str]) -> dict[str, Document]:
-        """Return the documents that exist, by their names."""
+    async def get_many(
+        self, names: Sequence[str], fields: Sequence[str] = ()
+    ) -> dict[str, Document]:
+        """Return the documents that exist, by their names; with ``fields`` only these of each."""
+        shown = dict.fromkeys(fields, 1) if fields else None
         found: dict[str, Document] = {}
         for start in range(0, len(names), IDS_AT_ONCE):
             some = list(names[start : start + IDS_AT_ONCE])
-            cursor = self.collection.find({"_id": {"$in": some}})
+            cursor = self.collection.find({"_id": {"$in": some}}, shown)
             async for document in cursor:
                 found[document["_id"]] = document
         return found

@@ -127,9 +127,9 @@ class Bus:
         """Return the events that consumers gave up."""
         return DeadLetterBox(self._js, DEAD_STREAM)
 
-    def tail(self, subject: str, seen: Seen, *, back: int = 0) -> Tail:
-        """Return a follower of a subject that keeps nothing on the server (see ``Tail``)."""
-        return Tail(self._js, STREAM, subject, seen, back=back)
+    def tail(self, subjects: Sequence[str], seen: Seen, *, back: int = 0) -> Tail:
+        """Return a follower of some subjects that keeps nothing on the server (see ``Tail``)."""
+        return Tail(self._js, STREAM, subjects, seen, back=back)
 
     async def consume(
         self,

@@ -32,11 +32,13 @@ _log = logs.get_logger("tail")
 class Tail:
     """One follower of some subjects of a stream; spawn ``run`` in the app."""
 
-    def __init__(self, jetstream: Any, stream: str, subject: str, seen: Seen, *, back: int) -> None:
+    def __init__(
+        self, jetstream: Any, stream: str, subjects: Sequence[str], seen: Seen, *, back: int
+    ) -> None:
         """``back`` is how many messages of the stream before the present are read first."""
         self._js = jetstream
         self._stream = stream
-        self._subject = subject
+        self._subjects = list(subjects)
         self._seen = seen
         self._back = back
         self._next = 0
@@ -50,7 +52,7 @@ class Tail:
             try:
                 await self._follow()
             except (nats.errors.Error, TimeoutError) as error:
-                _log.warning("the tail is cut", subject=self._subject, error=type(error).__name__)
+                _log.warning("the tail is cut", subjects=self._subjects, error=type(error).__name__)
             if time.monotonic() - begun > _LONGEST_PAUSE_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS  # it went well for a while
             await asyncio.sleep(pause)
@@ -64,7 +66,7 @@ class Tail:
             _log.warning("the stream begins anew", stream=self._stream, last=state.last_seq)
             self._next = 1
         config = ConsumerConfig(
-            filter_subject=self._subject,
+            filter_subjects=self._subjects,
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=self._next,
             ack_policy=AckPolicy.NONE,

@@ -251,7 +251,7 @@ def _spawn(
         if tail.started.is_set() and any(s.startswith(_BREAKS) for _, s, _ in found):
             scheduler.broken()
 
-    tail = bus.tail("market.proposal.>", seen, back=REMEMBERED)
+    tail = bus.tail(["market.proposal.>"], seen, back=REMEMBERED)
 
     async def after_book(work: Coroutine[Any, Any, None]) -> None:
         await follower.wait_current()

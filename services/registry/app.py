@@ -28,7 +28,7 @@ from services.registry.mail_parts import open_mail
 from services.registry.posting_parts import PostingParts, PostingStores
 from services.registry.settings import RegistrySettings
 from services.registry.signing_key import signer
-from services.registry.usecases import audit, credit, places
+from services.registry.usecases import audit, credit, open_postings, places
 from services.registry.usecases.dead_letters import DeadLetterDesk
 from services.registry.usecases.import_files import Imports
 from services.registry.usecases.mail_settings import MailChoices
@@ -127,6 +127,7 @@ async def build(
         identity.organizations.get,
         identity.organizations.stream_all,
         identity.organizations.is_delegate,
+        identity.organizations.get_many,
         identity.audit,
     )
     await postings.taxonomy.refresh()
@@ -146,6 +147,7 @@ async def build(
         open_mail(app, bus, identity, settings),
         open_imports(app, identity, postings),
     )
+    await _open_postings(app, bus, postings)
     port = await _serve(app, settings, identity, postings, desks, database, bus)
     return Registry(port, identity, postings, relay)
 
@@ -177,6 +179,17 @@ def _follow(app: App, bus: Bus, identity: Identity, postings: PostingParts) -> N
     app.spawn("audit", bus.consume_batches(audit.DURABLE, audit.SUBJECTS, entries.follow))
     follower = places.Places(postings.stores.offers, postings.stores.demands)
     app.spawn("places", bus.consume(places.DURABLE, places.SUBJECTS, follower.follow))
+
+
+async def _open_postings(app: App, bus: Bus, postings: PostingParts) -> None:
+    """Read the open postings, with the figures over them, and keep them from then on."""
+    tail = bus.tail(open_postings.SUBJECTS, postings.open.follow)
+    app.spawn("open-events", tail.run())
+    await tail.started.wait()  # before the reading: what changes while it goes on counts too
+    await postings.open.load()
+    app.spawn("open-postings", postings.open.keep())
+    await postings.market_data.warm()
+    await postings.utilization.warm()
 
 
 def _sweep(

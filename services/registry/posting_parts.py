@@ -19,6 +19,7 @@ from services.registry.usecases.ledger import Ledger
 from services.registry.usecases.ledger_check import LedgerCheck
 from services.registry.usecases.listing import Listing
 from services.registry.usecases.market_data import MarketData
+from services.registry.usecases.open_postings import FindOrganizations, OpenPostings
 from services.registry.usecases.posting_search import SearchDesk
 from services.registry.usecases.postings import FindOrganization, Postings
 from services.registry.usecases.taxonomy import LiveTaxonomy
@@ -75,6 +76,7 @@ class PostingParts:
         find_organization: FindOrganization,
         all_organizations: Callable[[], AsyncIterator[Organization]],
         delegations: Delegations,
+        find_organizations: FindOrganizations,
         audit: Audit,
         clock: Clock = now_ms,
     ) -> None:
@@ -92,14 +94,13 @@ class PostingParts:
         self.demands: Postings[Demand] = Postings(
             DEMANDS, stores.demands, self.taxonomy, find_organization, clock
         )
-        self.offer_listing: Listing[Offer] = Listing(OFFERS, stores.offers)
-        self.demand_listing: Listing[Demand] = Listing(DEMANDS, stores.demands)
+        self.open = OpenPostings(stores.offers, stores.demands, find_organizations)
+        self.offer_listing: Listing[Offer] = Listing(OFFERS, self.open, self.open.offers)
+        self.demand_listing: Listing[Demand] = Listing(DEMANDS, self.open, self.open.demands)
         self.ledger = Ledger(stores.offers, stores.demands, clock)
         self.check = LedgerCheck(stores.offers, stores.demands)
-        desk = SearchDesk(
-            self.taxonomy, stores.offers, stores.demands, all_organizations, find_organization
-        )
-        self.market_data = MarketData(self.taxonomy, stores.offers, stores.demands, desk)
+        desk = SearchDesk(self.taxonomy, self.open, find_organizations)
+        self.market_data = MarketData(self.taxonomy, self.open, desk)
         self.utilization = UtilizationDesk(stores.offers)
         self.book = Book(all_organizations, self.taxonomy, stores.offers, stores.demands)
 

@@ -253,6 +253,59 @@ async def test_pages_are_newest_first_and_bound_to_their_filter(market: Market) 
     assert error.reason == reason_pb2.REASON_PAGE_TOKEN_INVALID
 
 
+async def test_lists_over_all_firms_follow_what_this_copy_and_others_write(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, operator = await market.sme("roamer", region="IT-32"), await market.operator()
+    reader = market.callers[1]
+    posted = [
+        await create_offer(owner, offer(f"Etching {n}", weeks=("2026-W50",)), offer_id=f"e{n}")
+        for n in range(5)
+    ]
+
+    async def titles(caller: Caller = reader, **filters: Any) -> list[str]:
+        request = api.ListOffersRequest(
+            parent="organizations/-", page_size=2, filter=api.PostingFilter(**filters)
+        )
+        found: list[str] = []
+        while True:
+            page = await caller.registry.ListOffers(request)
+            found += [each.title for each in page.offers]
+            if not page.next_page_token:
+                return found
+            request.page_token = page.next_page_token
+
+    async def become(expected: list[str], **filters: Any) -> None:
+        async with asyncio.timeout(10):
+            while await titles(**filters) != expected:  # noqa: ASYNC110 - events tell nobody
+                await asyncio.sleep(0.05)
+
+    newest_first = [f"Etching {n}" for n in range(4, -1, -1)]
+    assert await titles(region="IT-32") == newest_first
+    assert await titles(operator, region="IT-32", states=["STATE_OPEN"]) == newest_first
+    assert await titles(region="IT-32", period="2026-W50") == newest_first
+    assert await titles(region="IT-32", period="2026-W49") == []
+    assert await titles(region="IT-32", states=["STATE_WITHDRAWN"]) == []
+    await owner.registry.WithdrawOffer(api.WithdrawOfferRequest(name=posted[4].name))
+    posted[3].title = "Engraving"
+    await owner.registry.UpdateOffer(
+        api.UpdateOfferRequest(offer=posted[3], update_mask=FieldMask(paths=["title"]))
+    )
+    assert await titles(region="IT-32", text="etching") == newest_first[2:]
+    assert await titles(region="IT-32", text="engraving") == ["Engraving"]
+
+    # As when another copy of the service writes: only the events tell of it.
+    monkeypatch.setattr(market.running.postings.stores.offers, "watcher", lambda _: None)
+    await create_offer(owner, offer("Etching elsewhere"))
+    await become(["Etching elsewhere", *newest_first[2:]], region="IT-32", text="etching")
+    firm = Organization(name=owner.organization, region="IT-34")
+    await owner.registry.UpdateOrganization(
+        api.UpdateOrganizationRequest(organization=firm, update_mask=FieldMask(paths=["region"]))
+    )
+    await become([], region="IT-32")
+    await become(["Etching elsewhere", "Engraving", *newest_first[2:]], region="IT-34")
+
+
 @pytest.mark.parametrize(
     ("filter_", "found"),
     [

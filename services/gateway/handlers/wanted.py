@@ -22,7 +22,9 @@ async def listing(request: web.Request) -> web.Response:
         calls.services.registry.ListDemands,
         registry.ListDemandsRequest(
             parent="organizations/-",
-            filter=registry.PostingFilter(served_by=wanted.code, region=region),
+            filter=registry.PostingFilter(
+                served_by=wanted.code, region=region, states=["STATE_OPEN"]
+            ),
             page_size=_SIZE,
             page_token=request.query.get("page", ""),
         ),

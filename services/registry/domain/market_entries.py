@@ -47,6 +47,8 @@ class Entry:
     identity_public: bool
     title: frozenset[str]
     description: frozenset[str]
+    span: tuple[int, int] | None = None
+    """The first and the last week that it speaks of, where quantities are public."""
 
     @property
     def region(self) -> str:

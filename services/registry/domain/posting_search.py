@@ -43,14 +43,30 @@ class Query:
     own: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What a list shows: postings with all of these words in their title, and so on.
+
+    ``served_by`` is the capability of an offer that could serve a line; ``week`` an ordinal.
+    """
+
+    words: Sequence[str] = ()
+    capability: str = ""
+    region: str = ""
+    served_by: str = ""
+    week: int | None = None
+
+
 class PostingSearch:
-    """The open postings of one side, by word, capability and place."""
+    """The open postings of one side, by word, capability, place and firm."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._title: dict[str, set[str]] = {}
         self._description: dict[str, set[str]] = {}
         self._codes: dict[str, set[str]] = {}
+        self._lines: dict[str, set[str]] = {}
+        self._firms: dict[str, set[str]] = {}
         self._places: dict[str, set[str]] = {}
         self._vocabulary: list[str] | None = None
 
@@ -74,6 +90,36 @@ class PostingSearch:
         yield from ((self._places, place) for place in entry.places)
         for code in {code for part in entry.parts for code in _upwards(part.capability)}:
             yield self._codes, code
+        yield from ((self._lines, code) for code in {part.capability for part in entry.parts})
+        yield self._firms, entry.organization
+
+    def of_firm(self, organization: str) -> list[Entry]:
+        """Return the postings of a firm."""
+        return [self._entries[name] for name in self._firms.get(organization, ())]
+
+    def listed(self, shelf: Shelf, before: int) -> list[Entry]:
+        """Return what a list shows of those posted before a number (0: of all), newest first."""
+        sets = [self._title.get(word, set()) for word in shelf.words]
+        if shelf.capability:
+            sets.append(self._codes.get(shelf.capability, set()))
+        if shelf.region:
+            sets.append(self._places.get(shelf.region, set()))
+        if shelf.served_by:
+            wider = _upwards(shelf.served_by)
+            sets.append(set().union(*(self._lines.get(code, ()) for code in wider)))
+        found = self._all_in(sets)
+        if before:
+            found = [entry for entry in found if entry.posted < before]
+        if shelf.week is not None:
+            found = [e for e in found if e.span and e.span[0] <= shelf.week <= e.span[1]]
+        return sorted(found, key=attrgetter("posted"), reverse=True)
+
+    def _all_in(self, sets: list[set[str]]) -> list[Entry]:
+        """Return the entries that are in all of these sets."""
+        if not sets:
+            return list(self._entries.values())
+        sets.sort(key=len)
+        return [self._entries[name] for name in set.intersection(*sets)]
 
     def find(self, query: Query, holders: Mapping[str, frozenset[str]]) -> list[Entry]:
         """Return what answers a query: the best first, and of those as good the newest.
@@ -82,7 +128,7 @@ class PostingSearch:
         those of its firm, as far as it is public whose it is; a line for those that it asks for.
         """
         worth = self._worth(query)
-        found = [self._entries[name] for name in self._candidates(query, worth)]
+        found = self._candidates(query, worth)
         if query.own:
             found = [entry for entry in found if entry.organization != query.own]
         if query.weeks is not None or query.least or query.standards:
@@ -92,7 +138,7 @@ class PostingSearch:
             found.sort(key=lambda entry: -round(worth[entry.name], 2))
         return found
 
-    def _candidates(self, query: Query, worth: Mapping[str, float] | None) -> set[str]:
+    def _candidates(self, query: Query, worth: Mapping[str, float] | None) -> list[Entry]:
         sets: list[set[str]] = []
         if query.capability:
             sets.append(self._codes.get(query.capability, set()))
@@ -100,8 +146,7 @@ class PostingSearch:
             sets.append(self._places.get(query.region, set()))
         if worth is not None:
             sets.append(set(worth))
-        sets.sort(key=len)
-        return set.intersection(*sets) if sets else set(self._entries)
+        return self._all_in(sets)
 
     def _worth(self, query: Query) -> dict[str, float] | None:
         """Return what each posting is worth for the words; None when none are given."""

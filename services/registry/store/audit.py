@@ -21,13 +21,14 @@ from services.chassis.mongo import Database
 from services.chassis.mutations import OK, Mutation
 from services.registry.domain import auditing
 from services.registry.domain.instants import Clock, now_ms, timestamp
+from services.registry.store.page_ends import PageEnds
 from spareline.market.v1.organization_pb2 import AuditEntry
 
 FLUSH_SECONDS = 0.2
 BATCH = 1000
 RANDOM_BITS = 20
-_DAY_MS = 86_400_000
-_HOUR_MS = 3_600_000
+_FIRST_WINDOW = 1000 << RANDOM_BITS
+_LONG_WINDOW = 3_600_000 << RANDOM_BITS  # from here on a reading may take long
 _WIDENING = 8
 _LOOKING_SECONDS = 1.0
 _SLOW_SECONDS = 0.1
@@ -43,6 +44,7 @@ class AuditLog:
         self._collection = database["audit"]
         self._clock = clock
         self._pending: list[Document] = []
+        self._ends: PageEnds[int] = PageEnds()
         self._wanted = asyncio.Event()
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -140,28 +142,35 @@ class AuditLog:
         """Return the entries below an order (0: the newest), newest first, with their orders.
 
         ``organization`` empty: of all, each entry once. Looks back in growing windows, down to
-        ``since_ms``: a page of a long log must not cost as much as the whole. Also returns the
+        ``since_ms``: a page of a long log must not cost as much as the whole. The first window
+        goes down to where this page ended when it was read before. Also returns the
         order that it came down to when it left off because that takes too long (else 0): a
         filter may let hardly anything through.
         """
         await self.flush()
         newest = before or (self._clock() + 1) << RANDOM_BITS
         oldest = since_ms << RANDOM_BITS
-        window = (_DAY_MS if organization else _HOUR_MS) << RANDOM_BITS
+        window = _FIRST_WINDOW
+        which = (organization, before, since_ms, size, repr(conditions))
+        end = self._ends.get(which) or newest
         within = {"organization": organization} if organization else {"copy": {"$ne": True}}
         found: list[tuple[int, AuditEntry]] = []
         begun = time.monotonic()
         while len(found) < size and newest > oldest:
             started = time.monotonic()
-            if started - begun > _LOOKING_SECONDS:
+            if window > _LONG_WINDOW and started - begun > _LOOKING_SECONDS:
                 return found, newest
-            floor = max(oldest, newest - window)
+            floor = max(oldest, min(end, newest - window))
             query = {**within, **(conditions or {}), "order": {"$gte": floor, "$lt": newest}}
             cursor = self._collection.find(query).sort("order", -1).limit(size - len(found))
             async for document in cursor:
                 found.append((document["order"], AuditEntry.FromString(document["body"])))
+            newest, end = floor, floor
             slow = time.monotonic() - started > _SLOW_SECONDS
-            newest, window = floor, window if slow else window * _WIDENING
+            if not slow or window < _LONG_WINDOW:
+                window *= _WIDENING
+        if len(found) >= size:
+            self._ends.keep(which, found[-1][0])
         return found, 0
 
     async def delete_all(self, organization: str) -> None:

@@ -10,6 +10,7 @@ from services.chassis.mongo import Database
 from services.registry.domain import organizations as records
 from services.registry.store.changes import Decide, change
 from services.registry.store.insertion import Inserter
+from services.registry.store.page_ends import PageEnds
 from spareline.market.v1.organization_pb2 import Organization
 
 ACTIVE = "active"
@@ -51,6 +52,7 @@ class Organizations:
         self._seconds = cache_seconds
         self._cache: OrderedDict[str, tuple[float, Organization | None]] = OrderedDict()
         self._writes = 0
+        self._ends: PageEnds[str] = PageEnds()
 
     async def ensure_indexes(self) -> None:
         """Create the indexes that the queries below rest on."""
@@ -147,10 +149,20 @@ class Organizations:
 
     async def page(self, after: str, size: int, *, delegate: str = "") -> list[Organization]:
         """Return the next active ones by name; with ``delegate``, those that it acts for."""
-        condition: Document = {"name": {"$gt": after}}
-        if delegate:
-            condition = {"delegates": delegate, **condition}
-        cursor = self.aggregates.collection.find(condition).sort("name", 1)
+        which = (delegate, after, size)
+        page: list[Organization] = []
+        if (end := self._ends.get(which)) is not None:
+            page = await self._named({"$gt": after, "$lte": end}, size, delegate)
+        if len(page) < size:
+            page += await self._named({"$gt": end or after}, size - len(page), delegate)
+        if len(page) == size:
+            self._ends.keep(which, page[-1].name)
+        return page
+
+    async def _named(self, names: Document, size: int, delegate: str) -> list[Organization]:
+        """Return the first active ones of a range of names."""
+        condition: Document = {"delegates": delegate} if delegate else {}
+        cursor = self.aggregates.collection.find({**condition, "name": names}).sort("name", 1)
         page: list[Organization] = []
         async for document in cursor:
             if document["state"] == ACTIVE:

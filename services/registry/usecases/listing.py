@@ -1,6 +1,5 @@
 """Reading postings: one by name or alias, or pages of them by a filter, newest first."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -8,11 +7,13 @@ from services.chassis import names, paging
 from services.chassis.aggregates import Document
 from services.registry.domain import periods, refusals, search_words
 from services.registry.domain.faults import Fault, refusal
+from services.registry.domain.posting_search import Shelf
 from services.registry.domain.terms import ORGANIZATION
 from services.registry.posting_documents import UNDISCLOSED
 from services.registry.store.postings import Postings as Store
 from services.registry.store.postings import Selection
 from services.registry.usecases.kinds import Kind, M
+from services.registry.usecases.open_postings import OpenPostings, Side
 from services.registry.usecases.viewing import Viewer
 from spareline.market.v1.demand_pb2 import Demand
 from spareline.registry.v1 import registry_service_pb2 as api
@@ -36,7 +37,13 @@ class Listing(Generic[M]):
     """Reads one kind of posting for a viewer."""
 
     kind: Kind[M]
-    store: Store
+    postings: OpenPostings
+    side: Side
+
+    @property
+    def store(self) -> Store:
+        """Where the postings are."""
+        return self.side.store
 
     async def get(self, name: str, viewer: Viewer) -> M:
         """Return a posting as the viewer may see it.
@@ -64,6 +71,8 @@ class Listing(Generic[M]):
         before = int(paging.decode(request.page_token, bound).get("before", 0))
         size = request.page_size or PAGE
         own = viewer.privileged or (request.parent != ANY and await viewer.acts_for(request.parent))
+        if request.parent == ANY and wanted.in_memory(own):
+            return await self._open(wanted, before, size, bound, own, viewer)
         selection = wanted.selection(request.parent, own)
         shown: list[M] = []
         read = 0
@@ -78,6 +87,29 @@ class Listing(Generic[M]):
             if len(documents) < step:
                 return Page(shown, "")
         return Page(shown, paging.encode({"before": before}, bound))
+
+    async def _open(
+        self, wanted: "_Wanted", before: int, size: int, bound: str, own: bool, viewer: Viewer
+    ) -> Page[M]:
+        """Return a page of the open postings of all: found in memory, read anew by name."""
+        await self.postings.current()
+        wants_open = not wanted.states or "STATE_OPEN" in wanted.states
+        found = self.side.index.listed(wanted.shelf(), before) if wants_open else []
+        shown: list[M] = []
+        read = 0
+        while read < min(len(found), MOST_READ) and len(shown) < size:
+            some = found[read : read + size - len(shown)]
+            documents = await self.store.get_many([entry.name for entry in some])
+            for entry in some:
+                document = documents.get(entry.name)
+                if document is None or not wanted.open_and_asked_for(document, own):
+                    continue
+                if wanted.fits(self.kind.content(document)):
+                    shown.append(await viewer.see(self.kind, document))
+            read += len(some)
+        if read == len(found):
+            return Page(shown, "")
+        return Page(shown, paging.encode({"before": found[read - 1].posted}, bound))
 
     async def _shows(
         self, document: Document, wanted: "_Wanted", parent: str, own: bool, viewer: Viewer
@@ -134,6 +166,14 @@ class _Wanted:
             filter_.served_by,
         )
 
+    def in_memory(self, own: bool) -> bool:
+        """Tell whether what is asked for is open and public, so that memory knows all of it."""
+        return not own or (self.states == ("STATE_OPEN",) and not self._probed())
+
+    def shelf(self) -> Shelf:
+        """Return where to look in memory."""
+        return Shelf(self.words, self.capability, self.region, self.served_by, self.period)
+
     def selection(self, parent: str, own: bool) -> Selection:
         """Return what to ask the store for."""
         conditions: dict[str, Any] = {}
@@ -145,24 +185,33 @@ class _Wanted:
         if self.period is not None:
             conditions["first_period"] = {"$lte": self.period}
             conditions["last_period"] = {"$gte": self.period}
-        if not own:
-            conditions |= self._without_probing()
-        keys = [f"w:{word}" for word in self.words]
-        keys += [f"c:{self.capability}"] if self.capability else []
-        steps = self.served_by.split(".") if self.served_by else []
-        lines = [f"l:{'.'.join(steps[: i + 1])}" for i in range(len(steps))]
+        if not own and (probed := self._probed()):
+            conditions["public"] = probed[0] if len(probed) == 1 else {"$all": probed}
+        keys, lines = self._keys(), self._lines()
         return Selection("" if parent == ANY else parent, keys, conditions, lines)
 
-    def _without_probing(self) -> Mapping[str, Any]:
-        """Keep strangers from learning by filters what they may not read."""
-        hidden = []
-        if self.words:
-            hidden.append("attributes")
-        if self.period is not None:
-            hidden.append("quantity")
-        if len(hidden) == 1:
-            return {"public": hidden[0]}
-        return {"public": {"$all": hidden}} if hidden else {}
+    def open_and_asked_for(self, document: Document, own: bool) -> bool:
+        """Compare a document that may have changed since memory knew it, but for the week."""
+        return (
+            document["state"] == "STATE_OPEN"
+            and (not self.region or self.region in document["places"])
+            and (own or set(self._probed()) <= set(document["public"]))
+            and set(self._keys()) <= set(document["keys"])
+            and (not self.served_by or not set(document["keys"]).isdisjoint(self._lines()))
+        )
+
+    def _keys(self) -> list[str]:
+        keys = [f"w:{word}" for word in self.words]
+        return keys + ([f"c:{self.capability}"] if self.capability else [])
+
+    def _lines(self) -> list[str]:
+        steps = self.served_by.split(".") if self.served_by else []
+        return [f"l:{'.'.join(steps[: i + 1])}" for i in range(len(steps))]
+
+    def _probed(self) -> list[str]:
+        """Return what must be public, lest strangers learn by filters what they may not read."""
+        probed = ["attributes"] if self.words else []
+        return probed + (["quantity"] if self.period is not None else [])
 
     def fits(self, content: Any) -> bool:
         """Compare the period, which the store knows only from the first to the last."""

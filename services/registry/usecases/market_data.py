@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from services.chassis.access import Principal
@@ -14,8 +14,7 @@ from services.registry.domain.market_summary import Offered, Snapshot, Summary, 
 from services.registry.domain.market_view import Market, View
 from services.registry.domain.taxonomy import Taxonomy
 from services.registry.domain.taxonomy_model import Capability
-from services.registry.store.postings import Postings
-from services.registry.usecases.market_reading import Side, demand_entry, offer_entry
+from services.registry.usecases.open_postings import OpenPostings
 from services.registry.usecases.posting_search import SearchDesk
 from services.registry.usecases.taxonomy import LiveTaxonomy
 from services.registry.usecases.viewing import Viewer
@@ -33,21 +32,19 @@ class Taken:
     snapshot: Snapshot
     market: Market
     at: datetime
+    stamp: tuple[int, ...] = ()
+    """Changes when the figures do."""
 
 
 class MarketData:
-    """Answers for the whole market, from a reading that is seconds old, or minutes on a large
-    market.
+    """Answers for the whole market: searches at once, figures from seconds ago, or from a minute
+    ago on a large market.
     """
 
-    def __init__(
-        self, taxonomy: LiveTaxonomy, offers: Postings, demands: Postings, desk: SearchDesk
-    ) -> None:
-        """``desk`` is told of what has changed."""
+    def __init__(self, taxonomy: LiveTaxonomy, postings: OpenPostings, desk: SearchDesk) -> None:
         self._taxonomy = taxonomy
+        self._postings = postings
         self._desk = desk
-        self._offers = Side(offers, offer_entry)
-        self._demands = Side(demands, demand_entry)
         self._freshness = Freshness(self._read)
         self._taken = Taken(Snapshot(), Market((), (), 0), datetime.now(UTC))
 
@@ -61,8 +58,7 @@ class MarketData:
         codes = [name.removeprefix(PREFIX).removesuffix(SUMMARY) for name in names]
         taxonomy = await self._taxonomy.knowing(codes)
         found = [_known(taxonomy, name, SUMMARY) for name in names]
-        await self._freshness.ensure()
-        snapshot, own = self._taken.snapshot, principal.organization
+        snapshot, own = (await self._current()).snapshot, principal.organization
         return [
             (name, snapshot.summary(capability, taxonomy, own, region))
             for name, capability in zip(names, found, strict=True)
@@ -77,8 +73,7 @@ class MarketData:
         if name != f"{PREFIX}{ALL}{VIEW}":
             code = name.removeprefix(PREFIX).removesuffix(VIEW)
             capability = _known(await self._taxonomy.knowing([code]), name, VIEW)
-        await self._freshness.ensure()
-        taken = self._taken
+        taken = await self._current()
         if capability is None:
             return taken.market.view("", region, ""), None, taken.at
         view = taken.market.view(capability.code, region, capability.unit.code)
@@ -88,18 +83,34 @@ class MarketData:
         self, request: api.SearchPostingsRequest, viewer: Viewer
     ) -> api.SearchPostingsResponse:
         """Search the open postings of others. Raises InvalidArgument."""
-        await self._freshness.ensure()
         return await self._desk.search(request, viewer)
+
+    async def warm(self) -> None:
+        """Work the figures out before anybody asks for them."""
+        await self._freshness.ensure()
+
+    async def _current(self) -> Taken:
+        """Return the figures: of now where nothing has changed since they were worked out."""
+        await self._postings.current()
+        now = datetime.now(UTC)
+        if self._stamp(now) != self._taken.stamp:
+            await self._freshness.ensure()
+            return self._taken
+        return replace(self._taken, at=now)
+
+    def _stamp(self, at: datetime) -> tuple[int, ...]:
+        sides = self._postings.offers, self._postings.demands
+        return (*(side.version for side in sides), periods.of_day(at.date()))
 
     async def _read(self) -> None:
         at = datetime.now(UTC)
-        await self._desk.offers.replace(*await self._offers.read())
-        await self._desk.demands.replace(*await self._demands.read())
-        await self._desk.read_standards()
+        stamp = self._stamp(at)
         units = {each.code: each.unit.code for each in self._taxonomy.current}
-        offers, demands = list(self._offers.entries.values()), list(self._demands.entries.values())
+        sides = self._postings.offers, self._postings.demands
+        offers, demands = (list(side.entries.values()) for side in sides)
         # On a large market this takes a second: other calls go on meanwhile.
-        self._taken = await asyncio.to_thread(_figures, offers, demands, units, at)
+        taken = await asyncio.to_thread(_figures, offers, demands, units, at)
+        self._taken = replace(taken, stamp=stamp)
 
 
 def _figures(

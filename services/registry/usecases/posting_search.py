@@ -1,7 +1,6 @@
 """Searching the open postings: found in memory, then read anew, so that only what is open shows."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,9 +11,9 @@ from services.registry.domain.faults import Fault, refusal
 from services.registry.domain.market_entries import Entry
 from services.registry.domain.posting_search import PostingSearch, Query
 from services.registry.domain.taxonomy import Taxonomy
-from services.registry.store.postings import Postings
-from services.registry.usecases.kinds import DEMANDS, OFFERS, Kind
-from services.registry.usecases.market_reading import demand_entry, mark, offer_entry
+from services.registry.usecases.kinds import Kind
+from services.registry.usecases.market_reading import mark
+from services.registry.usecases.open_postings import FindOrganizations, OpenPostings, Side
 from services.registry.usecases.taxonomy import LiveTaxonomy
 from services.registry.usecases.viewing import Viewer
 from spareline.market.v1.organization_pb2 import Organization
@@ -25,71 +24,17 @@ LEAST_SURETY = 75.0
 """The least score, of 100, with which words mean a capability."""
 _MEANINGS = 6
 _YEAR = 52
-_AT_ONCE = 500
-
-Holders = Mapping[str, frozenset[str]]
-
-
-class SearchSide:
-    """One side of the market: where it is found, and where it is read."""
-
-    def __init__(
-        self, kind: Kind[Any], store: Postings, entry: Callable[[Document], Entry]
-    ) -> None:
-        self.kind = kind
-        self.store = store
-        self.index = PostingSearch()
-        self._entry = entry
-
-    async def replace(self, gone: list[Entry], fresh: list[Entry]) -> None:
-        """Take in what has changed, with turns for other calls between."""
-        self.index.replace(gone, ())
-        for start in range(0, len(fresh), _AT_ONCE):
-            self.index.replace((), fresh[start : start + _AT_ONCE])
-            await asyncio.sleep(0)
-
-    async def read(self, found: list[Entry], query: Query, holders: Holders) -> list[Document]:
-        """Return the documents of what was found that still answer the query."""
-        documents = await self.store.get_many([entry.name for entry in found])
-        return [
-            document
-            for entry in found
-            if (document := documents.get(entry.name)) is not None
-            and document["state"] == "STATE_OPEN"
-            and (mark(document) == entry.mark or self._answers(document, query, holders))
-        ]
-
-    def _answers(self, document: Document, query: Query, holders: Holders) -> bool:
-        alone = PostingSearch()
-        alone.replace((), [self._entry(document)])
-        return bool(alone.find(query, holders))
 
 
 class SearchDesk:
     """Searches both sides."""
 
     def __init__(
-        self,
-        taxonomy: LiveTaxonomy,
-        offers: Postings,
-        demands: Postings,
-        all_organizations: Callable[[], AsyncIterator[Organization]],
-        find_organization: Callable[[str], Awaitable[Organization | None]],
+        self, taxonomy: LiveTaxonomy, postings: OpenPostings, find: FindOrganizations
     ) -> None:
-        self.offers = SearchSide(OFFERS, offers, offer_entry)
-        self.demands = SearchSide(DEMANDS, demands, demand_entry)
         self._taxonomy = taxonomy
-        self._all_organizations = all_organizations
-        self._find_organization = find_organization
-        self._holders: Holders = {}
-
-    async def read_standards(self) -> None:
-        """Take in which standards firms are certified to."""
-        self._holders = {
-            each.name: frozenset(each.standards)
-            async for each in self._all_organizations()
-            if each.standards
-        }
+        self._postings = postings
+        self._find = find
 
     async def search(
         self, request: api.SearchPostingsRequest, viewer: Viewer
@@ -104,25 +49,47 @@ class SearchDesk:
         start = int(paging.decode(request.page_token, bound).get("from", 0))
         size = request.page_size or PAGE
         offering = request.kind == api.SearchPostingsRequest.KIND_OFFERS
-        side = self.offers if offering else self.demands
-        found = side.index.find(query, self._holders)
-        documents = await side.read(found[start : start + size], query, self._holders)
+        side = self._postings.offers if offering else self._postings.demands
+        await self._postings.current()
+        found = side.index.find(query, self._postings.standards)
+        documents = await self._read(side, found[start : start + size], query)
+        owners = await self._find([each["organization"] for each in documents])
         answer = api.SearchPostingsResponse(total_size=len(found))
-        answer.postings.extend(
-            await asyncio.gather(*(self._shown(side.kind, each, viewer) for each in documents))
-        )
+        for each in documents:
+            owner = owners.get(each["organization"])
+            answer.postings.append(await self._shown(side.kind, each, owner, viewer))
         if start + size < len(found):
             answer.next_page_token = paging.encode({"from": start + size}, bound)
         return answer
 
-    async def _shown(self, kind: Kind[Any], document: Document, viewer: Viewer) -> api.FoundPosting:
+    async def _read(self, side: Side, found: Sequence[Entry], query: Query) -> list[Document]:
+        """Return the documents of what was found that still answer the query."""
+        documents = await side.store.get_many([entry.name for entry in found])
+        return [
+            document
+            for entry in found
+            if (document := documents.get(entry.name)) is not None
+            and document["state"] == "STATE_OPEN"
+            and (mark(document) == entry.mark or self._answers(side, document, query))
+        ]
+
+    def _answers(self, side: Side, document: Document, query: Query) -> bool:
+        alone = PostingSearch()
+        alone.replace((), [side.entry(document)])
+        return bool(alone.find(query, self._postings.standards))
+
+    async def _shown(
+        self,
+        kind: Kind[Any],
+        document: Document,
+        owner: Organization | None,
+        viewer: Viewer,
+    ) -> api.FoundPosting:
         shown = api.FoundPosting(region=(document["places"] or [""])[-1])
         getattr(shown, kind.noun).CopyFrom(await viewer.see(kind, document))
-        if await viewer.may_know_owner(kind, document):
-            owner = await self._find_organization(document["organization"])
-            if owner is not None:
-                shown.organization_display_name = owner.display_name
-                shown.standards.extend(owner.standards)
+        if owner is not None and await viewer.may_know_owner(kind, document):
+            shown.organization_display_name = owner.display_name
+            shown.standards.extend(owner.standards)
         return shown
 
 

@@ -14,7 +14,7 @@ from spareline.market.v1.offer_pb2 import Offer
 from spareline.registry.v1 import market_data_service_pb2 as api
 
 EVERYBODY = "organizations/-"
-_AT_ONCE = 100  # offers that are counted before other calls get a turn
+_AT_ONCE = 25  # offers that are counted before other calls get a turn
 _FIELDS = ("body", "claims", "state", "update_ms")
 
 
@@ -26,6 +26,10 @@ class UtilizationDesk:
         self._freshness = Freshness(self._read)
         self._market: Totals = {}
         self._at = datetime.now(UTC)
+
+    async def warm(self) -> None:
+        """Add up the market before anybody asks."""
+        await self._freshness.ensure()
 
     async def get(self, request: api.GetUtilizationRequest) -> api.Utilization:
         """Return the use of whose capacity the request names."""

@@ -52,7 +52,7 @@ async def test_an_empty_answer_is_no_end() -> None:
         found.extend(events)
         got.set()
 
-    tail = Tail(cast(JetStreamContext, bus), "MARKET", "market.>", seen, back=0)
+    tail = Tail(cast(JetStreamContext, bus), "MARKET", ["market.>"], seen, back=0)
     running = asyncio.create_task(tail.run())
     async with asyncio.timeout(5):
         await got.wait()

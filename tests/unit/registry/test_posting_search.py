@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from services.registry.domain import search_words
 from services.registry.domain.market_entries import Entry, Part
-from services.registry.domain.posting_search import PostingSearch, Query
+from services.registry.domain.posting_search import PostingSearch, Query, Shelf
 
 MILL, FIVE, LAB = "production.milling", "production.milling.5-axis", "research.testing"
 ISO = "ISO 9001"
@@ -109,6 +110,32 @@ def test_nothing_is_found_by_what_is_hidden() -> None:
     assert found(made, weeks=(0, 10**6)) == []
     assert found(made, least=1, same_unit=frozenset({FIVE})) == []
     assert found(made, capability=FIVE, region="CN-ZJ") == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("shelf", "before", "expected"),
+    [
+        (Shelf(), 0, ["c", "b", "a"]),
+        (Shelf(), 3, ["b", "a"]),
+        (Shelf(words=("milling", "hours")), 0, ["b"]),
+        (Shelf(words=("mill",)), 0, []),  # a list takes words as they are
+        (Shelf(capability=MILL), 0, ["b", "a"]),
+        (Shelf(served_by=FIVE), 0, ["b", "a"]),
+        (Shelf(served_by=MILL), 0, ["b"]),
+        (Shelf(region="CN-ZJ", capability="research"), 0, ["c"]),
+        (Shelf(week=101), 0, ["a"]),
+    ],
+)
+def test_lists_take_what_answers_all_of_a_filter(
+    shelf: Shelf, before: int, expected: list[str]
+) -> None:
+    made = search(
+        replace(entry("a", "5-axis milling"), span=(100, 101)),
+        replace(entry("b", "Milling hours", 2, code=MILL), span=(99, 100)),
+        entry("c", "Tests", 3, code=LAB, text="milling"),
+    )
+    assert [each.name for each in made.listed(shelf, before)] == expected
+    assert {each.name for each in made.of_firm("organizations/a")} == {"a", "b", "c"}
 
 
 def test_what_is_gone_is_found_no_more() -> None:
