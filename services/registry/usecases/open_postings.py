@@ -78,7 +78,7 @@ class OpenPostings:
         self.offers = Side(OFFERS, offers, offer_entry)
         self.demands = Side(DEMANDS, demands, demand_entry)
         self.standards: dict[str, frozenset[str]] = {}
-        self._find = find
+        self.find = find
         self._moved: dict[str, tuple[str, ...]] = {}
         """Where those are who have moved: their documents may say it a moment later."""
         self._changed: dict[str, Side] = {}
@@ -177,7 +177,7 @@ class OpenPostings:
     async def _take(self, side: Side, names: Iterable[str], documents: list[Document]) -> None:
         firms = {each["organization"] for each in documents}
         if side is self.offers and (unknown := firms - self.standards.keys()):
-            found = await self._find(list(unknown))
+            found = await self.find(list(unknown))
             for each in unknown - self.standards.keys():
                 self.standards[each] = frozenset(found[each].standards if each in found else ())
         for document in documents:
