@@ -8,8 +8,9 @@ from typing import Any, Literal
 from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
-from services.chassis.errors import InvalidArgument, PermissionDenied, Unauthenticated, Violation
-from spareline.errors.v1 import reason_pb2
+from services.chassis.causes import said
+from services.chassis.errors import PermissionDenied, Unauthenticated, Violation, invalid
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.options.v1 import options_pb2
 
 Kind = Literal["anonymous", "member", "apiKey", "service"]
@@ -140,17 +141,19 @@ def require_role(principal: Principal, rule: Rule) -> None:
     if rule.public:
         return
     if principal.kind == "anonymous":
-        raise Unauthenticated(reason_pb2.REASON_UNAUTHENTICATED, "Sign in, or send a token")
+        raise Unauthenticated(
+            reason_pb2.REASON_UNAUTHENTICATED, said(cause_pb2.CAUSE_NOT_SIGNED_IN)
+        )
     narrow = principal.role in _ONLY_WHERE_NAMED
     if (rule.roles or narrow) and principal.role not in rule.roles:
         raise PermissionDenied(
             reason_pb2.REASON_ROLE_MISSING,
-            f"This needs one of the roles: {', '.join(sorted(rule.roles))}",
+            said(cause_pb2.CAUSE_NEEDS_ROLE, roles=", ".join(sorted(rule.roles))),
             metadata={"role": principal.role},
         )
     if rule.write and "write" not in principal.scopes:
         raise PermissionDenied(
-            reason_pb2.REASON_SCOPE_MISSING, "This needs a token with the scope: write"
+            reason_pb2.REASON_SCOPE_MISSING, said(cause_pb2.CAUSE_NEEDS_WRITE_SCOPE)
         )
 
 
@@ -173,7 +176,7 @@ async def require_organization(
             return
     raise PermissionDenied(
         reason_pb2.REASON_ORGANIZATION_FORBIDDEN,
-        "This belongs to an organization that you do not act for",
+        said(cause_pb2.CAUSE_OTHERS_ORGANIZATION),
     )
 
 
@@ -201,12 +204,7 @@ async def _require_value(
         reach = _no_delegation if rule.own_only else delegations
         await require_organization(principal, organization, write=rule.write, delegations=reach)
         return
-    wrong = Violation(
-        rule.organization_field,
-        f"{rule.organization_field} names no organization",
-        "Begin it with organizations/{organization}",
-    )
-    raise InvalidArgument(reason_pb2.REASON_FIELD_INVALID, wrong.description, violations=[wrong])
+    raise invalid(Violation(rule.organization_field, said(cause_pb2.CAUSE_NO_ORGANIZATION)))
 
 
 async def _no_delegation(_platform: str, _organization: str) -> bool:

@@ -19,10 +19,11 @@ from google.protobuf.message import Message
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure
 
+from services.chassis.causes import said
 from services.chassis.errors import FailedPrecondition, Unavailable
 from services.chassis.gathered import Gathered
 from services.chassis.mongo import DUPLICATE_CODE, IDS_AT_ONCE, Collection, DuplicateKey
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.options.v1 import options_pb2
 
 Document = dict[str, Any]
@@ -90,7 +91,7 @@ def stored_answer(document: Document | None, request_id: str, digest: str) -> by
             if stored["digest"] != digest:
                 raise FailedPrecondition(
                     reason_pb2.REASON_REQUEST_ID_REUSED,
-                    "This request_id was used for another request; make a new one",
+                    said(cause_pb2.CAUSE_REQUEST_ID_REUSED),
                 )
             return bytes(stored["answer"])
     return None
@@ -287,7 +288,7 @@ async def _persist(attempt: Callable[[], Awaitable[T]]) -> T:
         except ConnectionFailure as error:
             if not remaining:
                 raise Unavailable(
-                    reason_pb2.REASON_UNAVAILABLE, "The store is not to be reached; try again"
+                    reason_pb2.REASON_UNAVAILABLE, said(cause_pb2.CAUSE_PART_AWAY)
                 ) from error
         await asyncio.sleep(pause)
         pause = min(pause * 2, 2.0)

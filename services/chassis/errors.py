@@ -8,38 +8,51 @@ gRPC status and back.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from services.chassis.causes import Said
+from spareline.errors.v1 import reason_pb2
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
     """One field that is wrong: its path, what is wrong with it, and what to change."""
 
     field: str
-    description: str
-    mend: str = ""
+    said: Said
+
+    @property
+    def description(self) -> str:
+        """What is wrong, in English."""
+        return self.said.what
+
+    @property
+    def mend(self) -> str:
+        """What to change, in English."""
+        return self.said.mend
 
     def sentence(self) -> str:
         """Return the description and the mend as one line for a reader."""
-        parts = [part.strip().rstrip(".") for part in (self.description, self.mend)]
-        return ". ".join(part for part in parts if part)
+        return str(self.said)
 
 
 class DomainError(Exception):
     """A refusal that the caller may see: a permanent reason, a message and what to change.
 
+    The message of a service has a cause, so that a page can tell it in its reader's language.
     ``metadata`` holds short facts for machines (never anything private).
     """
 
     def __init__(
         self,
         reason: int,
-        message: str,
+        message: str | Said,
         *,
         violations: Sequence[Violation] = (),
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(message)
+        self.said = message if isinstance(message, Said) else Said(message)
+        self.message = str(message)
+        super().__init__(self.message)
         self.reason = int(reason)
-        self.message = message
         self.violations = tuple(violations)
         self.metadata = dict(metadata or {})
 
@@ -82,3 +95,14 @@ class Unavailable(DomainError):  # noqa: N818
 
 class Internal(DomainError):  # noqa: N818
     """A fault of ours; its detail stays in the log."""
+
+
+def invalid(
+    *violations: Violation, reason: int = reason_pb2.REASON_FIELD_INVALID
+) -> InvalidArgument:
+    """Return the refusal of a request whose fields are wrong; its message is about the first."""
+    first = violations[0]
+    more = "" if len(violations) == 1 else f" (and {len(violations) - 1} more)"
+    about = f"{first.field}: " if first.field else ""
+    message = f"{about}{first.sentence()}{more}"
+    return InvalidArgument(reason, message, violations=violations)

@@ -5,8 +5,9 @@ import nats.errors
 import nats.js.errors
 from pymongo import errors as store_errors
 
+from services.chassis.causes import said
 from services.chassis.errors import Aborted, DomainError, Internal, Unavailable
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 
 _AWAY: tuple[type[BaseException], ...] = (
     Unavailable,
@@ -40,9 +41,7 @@ def as_domain_error(error: BaseException) -> DomainError:
     if isinstance(error, DomainError):
         return error
     if is_away(error):
-        return Unavailable(
-            reason_pb2.REASON_UNAVAILABLE, "A part of the service is not to be reached; try again"
-        )
+        return Unavailable(reason_pb2.REASON_UNAVAILABLE, said(cause_pb2.CAUSE_PART_AWAY))
     if isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.ABORTED:
-        return Aborted(reason_pb2.REASON_CONFLICT, "Somebody else was faster; try again")
-    return Internal(reason_pb2.REASON_INTERNAL, "Something went wrong on our side")
+        return Aborted(reason_pb2.REASON_CONFLICT, said(cause_pb2.CAUSE_OTHERS_WERE_FASTER))
+    return Internal(reason_pb2.REASON_INTERNAL, said(cause_pb2.CAUSE_OUR_FAULT))

@@ -6,6 +6,8 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
+from services.chassis import causes
+from services.chassis.causes import Said
 from services.chassis.errors import (
     Aborted,
     AlreadyExists,
@@ -20,7 +22,7 @@ from services.chassis.errors import (
     Unavailable,
     Violation,
 )
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 
 DOMAIN = "spareline"
 DETAILS_KEY = "grpc-status-details-bin"
@@ -80,7 +82,7 @@ def status_code(error: DomainError) -> grpc.StatusCode:
 
 
 def to_status(error: DomainError) -> RpcStatus:
-    """Return the status of an error: one ErrorInfo, and a BadRequest when fields are wrong."""
+    """Return the status of an error: an ErrorInfo, a BadRequest when fields are wrong, Causes."""
     code = status_code(error)
     status = status_pb2.Status(code=code.value[0], message=error.message)
     status.details.add().Pack(
@@ -91,8 +93,16 @@ def to_status(error: DomainError) -> RpcStatus:
     if error.violations:
         bad = error_details_pb2.BadRequest()
         for violation in error.violations:
-            bad.field_violations.add(field=violation.field, description=violation.sentence())
+            bad.field_violations.add(
+                field=violation.field,
+                description=violation.sentence(),
+                reason=causes.name(violation.said.cause),
+            )
         status.details.add().Pack(bad)
+    told = [violation.said for violation in error.violations] or [error.said]
+    if any(said.cause for said in told):
+        messages = [causes.message(said) for said in told]
+        status.details.add().Pack(cause_pb2.Causes(causes=messages))
     return RpcStatus(code, error.message, status.SerializeToString())
 
 
@@ -102,19 +112,34 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> DomainError:
     Without our details (the service never saw the call, say) the kind comes from the code.
     """
     kind = _KINDS.get(error.code(), Internal)
-    reason, metadata, violations = 0, {}, []
+    reason, metadata = 0, {}
+    bad, told = error_details_pb2.BadRequest(), cause_pb2.Causes()
     for detail in _details(error):
-        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        info = error_details_pb2.ErrorInfo()
         if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
             reason, metadata = reason_number(info.reason), dict(info.metadata)
-        elif detail.Is(bad.DESCRIPTOR) and detail.Unpack(bad):
-            violations = [Violation(v.field, v.description) for v in bad.field_violations]
+        elif detail.Is(bad.DESCRIPTOR):
+            detail.Unpack(bad)
+        elif detail.Is(told.DESCRIPTOR):
+            detail.Unpack(told)
     if not reason and issubclass(kind, Unavailable):
         reason = reason_pb2.REASON_UNAVAILABLE
     elif not reason and issubclass(kind, Internal):
         reason = reason_pb2.REASON_INTERNAL
     message = error.details() or error.code().name
+    if not bad.field_violations:
+        return kind(reason, _whole(message, told), metadata=metadata)
+    # A service of another version may send words alone.
+    each = [*told.causes, *(cause_pb2.LocalizableMessage() for _ in bad.field_violations)]
+    violations = [
+        Violation(found.field, causes.from_message(cause, found.description))
+        for found, cause in zip(bad.field_violations, each, strict=False)
+    ]
     return kind(reason, message, violations=violations, metadata=metadata)
+
+
+def _whole(message: str, told: cause_pb2.Causes) -> Said:
+    return causes.from_message(told.causes[0], message) if told.causes else Said(message)
 
 
 def _details(error: grpc.aio.AioRpcError) -> list[status_pb2.Status]:

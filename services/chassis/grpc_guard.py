@@ -33,9 +33,11 @@ from services.chassis import (
     metrics,
     mutations,
 )
+from services.chassis.causes import said
 from services.chassis.grpc_wire import REQUEST_ID_KEY
 from services.chassis.tokens import TokenVerifier
 from services.chassis.validation import require_valid
+from spareline.errors.v1 import cause_pb2, reason_pb2
 
 EXEMPT = ("/grpc.health.", "/grpc.reflection.")
 
@@ -208,7 +210,7 @@ class Guard(grpc.aio.ServerInterceptor):
         try:
             if scheme.lower() != "bearer":
                 raise errors.Unauthenticated(
-                    grpc_errors.reason_number("REASON_UNAUTHENTICATED"), "Send a bearer token"
+                    reason_pb2.REASON_UNAUTHENTICATED, said(cause_pb2.CAUSE_NOT_SIGNED_IN)
                 )
             return await self._verifier.verify(token.strip())
         except errors.Unauthenticated:

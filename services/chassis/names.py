@@ -5,8 +5,9 @@ import re
 import uuid
 from functools import lru_cache
 
-from services.chassis.errors import InvalidArgument, Violation
-from spareline.errors.v1 import reason_pb2
+from services.chassis.causes import said
+from services.chassis.errors import Violation, invalid
+from spareline.errors.v1 import cause_pb2
 
 _VARIABLE = re.compile(r"\{([a-z_]+)\}")
 _ID = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}"
@@ -33,10 +34,7 @@ def parse(pattern: str, name: str, *, field: str = "name") -> dict[str, str]:
     """
     found = _compiled(pattern).fullmatch(name)
     if found is None:
-        wrong = Violation(field, f"{field} is no resource name", f"Write it as {pattern}")
-        raise InvalidArgument(
-            reason_pb2.REASON_FIELD_INVALID, wrong.description, violations=[wrong]
-        )
+        raise invalid(Violation(field, said(cause_pb2.CAUSE_NOT_A_NAME, pattern=pattern)))
     return found.groupdict()
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from services.chassis.errors import InvalidArgument, Violation
-from spareline.errors.v1 import reason_pb2
+from services.chassis.causes import said
+from services.chassis.errors import Violation, invalid
+from spareline.errors.v1 import cause_pb2, reason_pb2
 
 _PAGING_FIELDS = ("page_token", "page_size")
 
@@ -50,14 +51,8 @@ def decode(token: str, filter_: str) -> dict[str, Any]:
             raise ValueError("made for another filter")
         fields = json.loads(body)
     except (ValueError, binascii.Error):
-        wrong = Violation(
-            "page_token",
-            "The page token does not belong to this request",
-            "Send the token of the page before with the same filter, or none",
-        )
-        raise InvalidArgument(
-            reason_pb2.REASON_PAGE_TOKEN_INVALID, wrong.description, violations=[wrong]
-        ) from None
+        wrong = Violation("page_token", said(cause_pb2.CAUSE_PAGE_TOKEN_FOREIGN))
+        raise invalid(wrong, reason=reason_pb2.REASON_PAGE_TOKEN_INVALID) from None
     if not isinstance(fields, dict):
         raise TypeError("a page token carries an object")
     return fields

@@ -14,8 +14,9 @@ from joserfc.errors import ExpiredTokenError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet, OKPKey
 
 from services.chassis.access import ROLES, Kind, Principal, Role
+from services.chassis.causes import said
 from services.chassis.errors import Unauthenticated
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 
 ISSUER = "spareline"
 ALGORITHM = "Ed25519"  # the fully specified name of what used to be called EdDSA
@@ -99,7 +100,7 @@ class TokenVerifier:
             self._claims.validate(claims)
         except ExpiredTokenError:
             raise Unauthenticated(
-                reason_pb2.REASON_TOKEN_EXPIRED, "The token has expired; get a new one"
+                reason_pb2.REASON_TOKEN_EXPIRED, said(cause_pb2.CAUSE_TOKEN_EXPIRED)
             ) from None
         except JoseError:
             raise _refused() from None
@@ -133,7 +134,7 @@ class TokenVerifier:
 
 
 def _refused() -> Unauthenticated:
-    return Unauthenticated(reason_pb2.REASON_UNAUTHENTICATED, "The token is not valid")
+    return Unauthenticated(reason_pb2.REASON_UNAUTHENTICATED, said(cause_pb2.CAUSE_TOKEN_INVALID))
 
 
 def _principal(claims: Mapping[str, Any]) -> Principal:

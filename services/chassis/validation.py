@@ -1,19 +1,34 @@
 """The field rules that protos declare (protovalidate), as violations that a person can read."""
 
+from typing import Any
+
 import protovalidate
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from services.chassis.errors import InvalidArgument, Violation
-from spareline.errors.v1 import reason_pb2
+from buf.validate import validate_pb2
+from services.chassis import causes
+from services.chassis.errors import Violation, invalid
+from spareline.errors.v1 import cause_pb2
 
 MASK = "update_mask"
+_BOUNDS = {
+    "min_len": "least",
+    "gte": "least",
+    "max_len": "most",
+    "lte": "most",
+    "max_items": "most",
+    "max_pairs": "most",
+    "lt": "bound",
+    "in": "choices",
+}
 
 _validator = protovalidate.Validator()
 
 
 def violations(message: Message) -> list[Violation]:
     """Return what is wrong with a message by the rules of its proto, in field order."""
-    return [_readable(found) for found in _validator.collect_violations(message)]
+    return [_readable(message, found) for found in _validator.collect_violations(message)]
 
 
 def require_valid(message: Message) -> None:
@@ -24,10 +39,7 @@ def require_valid(message: Message) -> None:
     """
     found = _within_mask(message, violations(message))
     if found:
-        more = "" if len(found) == 1 else f" (and {len(found) - 1} more)"
-        raise InvalidArgument(
-            reason_pb2.REASON_FIELD_INVALID, found[0].sentence() + more, violations=found
-        )
+        raise invalid(*found)
 
 
 def _within_mask(message: Message, found: list[Violation]) -> list[Violation]:
@@ -50,19 +62,46 @@ def _within_mask(message: Message, found: list[Violation]) -> list[Violation]:
     return [violation for violation in found if counts(violation.field)]
 
 
-def _readable(found: protovalidate.Violation) -> Violation:
-    path = _path(found.proto.field)
-    label = path or "The request"
-    rule, text = found.proto.rule_id, found.proto.message.strip().rstrip(".")
-    if rule == "required":
-        return Violation(path, f"{label} is missing", f"Give {path or 'it'}")
-    if not text:
-        return Violation(path, f"{label} is not acceptable", f"See the rule {rule}")
-    # The library writes "must be …" or "value must be …"; a rule of ours is a whole sentence.
-    for opening in ("value must ", "must "):
-        if text.startswith(opening):
-            return Violation(path, f"{label} is not acceptable", f"It must {text[len(opening) :]}")
-    return Violation(path, f"{label} is not acceptable", text[0].upper() + text[1:])
+def _readable(message: Message, found: protovalidate.Violation) -> Violation:
+    rule = found.proto.rule_id
+    cause, parameters = causes.by_rule().get(rule, (cause_pb2.CAUSE_RULE_BROKEN, {"rule": rule}))
+    parameters = {**parameters, **_bounds(message, found)}
+    if cause == cause_pb2.CAUSE_TOO_SHORT and parameters["least"] == "1":
+        cause = cause_pb2.CAUSE_MISSING
+    return Violation(_path(found.proto.field), causes.of(cause, parameters))
+
+
+def _bounds(message: Message, found: protovalidate.Violation) -> dict[str, str]:
+    """Return what the broken rule names: the bounds of its field, or the values that are possible.
+
+    protovalidate reports one bound only where two make one rule.
+    """
+    rules = _rules(message, found)
+    return {
+        name: ", ".join(each or '""' for each in value) if name == "choices" else _text(value)
+        for field, value in ([] if rules is None else rules.ListFields())
+        if (name := _BOUNDS.get(field.name))
+    }
+
+
+def _rules(message: Message, found: protovalidate.Violation) -> Message | None:
+    """Return the rules of the kind of value that the broken one stands among: StringRules, say."""
+    at: Any = message.DESCRIPTOR
+    declared: Any = None
+    for element in found.proto.field.elements if found.proto.field else ():
+        field = at.fields_by_name.get(element.field_name)
+        if field is None:
+            return None  # a oneof
+        declared, at = field.GetOptions().Extensions[validate_pb2.field], field.message_type
+        if at is not None and at.GetOptions().map_entry:
+            at = at.fields_by_name["value"].message_type
+    for step in found.proto.rule.elements[:-1] if declared and found.proto.rule else ():
+        declared = getattr(declared, step.field_name)
+    return declared if isinstance(declared, Message) else None
+
+
+def _text(value: Any) -> str:
+    return f"{value.ToSeconds()}" if isinstance(value, Duration) else str(value)
 
 
 def _path(field: protovalidate.FieldPathPb | None) -> str:

@@ -9,6 +9,9 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from services.chassis import causes
+from spareline.errors.v1 import cause_pb2
+
 PACKAGE = Path(__file__).parent
 CHINESE = PACKAGE / "web" / "translations" / "zh" / "LC_MESSAGES" / "messages.po"
 
@@ -29,7 +32,7 @@ _KEYWORDS: dict[str, tuple[int, ...] | None] = {
 
 
 def extract() -> Catalog:
-    """Return every message of the pages, untranslated."""
+    """Return every message of the pages, and the words of every cause, untranslated."""
     catalogue = Catalog(project="Spareline", charset="utf-8")
     options = {"**.html": {"trimmed": "true", "silent": "false"}}
     for folder in (PACKAGE, FILES):
@@ -37,6 +40,10 @@ def extract() -> Catalog:
             folder, _METHODS, options, _KEYWORDS
         ):
             catalogue.add(message, locations=[(name, 0)], auto_comments=comments, context=context)
+    for value in cause_pb2.Cause.DESCRIPTOR.values:
+        words = causes.wording(value.number)
+        for text in filter(None, (words.what, words.mend)):
+            catalogue.add(text, locations=[("cause.proto", 0)])
     return catalogue
 
 

@@ -1,24 +1,42 @@
-"""Why an answer to a proposal was refused, in the reader's language."""
+"""What services refuse, in the reader's language: each cause has its sentence in the catalogue."""
 
 from __future__ import annotations
 
-from aiohttp import web
+from services.chassis import causes
+from services.chassis.causes import Said
+from services.chassis.errors import DomainError
+from services.gateway.languages import translations
+from spareline.errors.v1.cause_pb2 import LocalizableMessage
 
-from services.gateway.languages import LANGUAGE, translations
-from spareline.errors.v1 import reason_pb2
+
+def parts(said: Said, language: str) -> tuple[str, str]:
+    """Return what is wrong and what to change; in English where the cause is not known here."""
+    words = causes.wording(said.cause)
+    named = causes.places(words.what) | causes.places(words.mend)
+    if not words.what or not named <= said.parameters.keys():
+        return said.what, said.mend
+    translated = translations(language).gettext
+    what, mend = (translated(text) if text else "" for text in (words.what, words.mend))
+    return what % said.parameters, mend % said.parameters
 
 
-def words(request: web.Request, reason: int, message: str) -> str:
-    """Return a sentence for a reason that an answer may be refused for; else the message."""
-    _ = translations(request[LANGUAGE]).gettext
-    known = {
-        reason_pb2.REASON_LEASE_EXPIRED: _("The time to answer has run out."),
-        reason_pb2.REASON_TERMS_CHANGED: _("The terms were changed meanwhile; read them again."),
-        reason_pb2.REASON_ALREADY_ANSWERED: _("Your firm has answered already, and differently."),
-        reason_pb2.REASON_PROPOSAL_STATE: _("It is no longer open to this answer."),
-        reason_pb2.REASON_NOT_FOUND: _("There is no such proposal."),
-        reason_pb2.REASON_CAPACITY_EXCEEDED: _("The terms asked for are more than is still free."),
-        reason_pb2.REASON_DEMAND_EXCEEDED: _("The terms asked for are more than is still needed."),
-        reason_pb2.REASON_CONFLICT: _("Somebody was faster. Try again."),
+def sentence(said: Said, language: str) -> str:
+    """Return both as one text."""
+    what, mend = parts(said, language)
+    if not mend:
+        return what
+    return translations(language).gettext("%(what)s. %(mend)s") % {
+        "what": what.rstrip(".。"),
+        "mend": mend,
     }
-    return known.get(reason, message)  # type: ignore[call-overload, no-any-return]
+
+
+def sentences(error: DomainError, language: str) -> list[str]:
+    """Return all that a refusal says: each field that is wrong, else its message."""
+    each = [violation.said for violation in error.violations] or [error.said]
+    return [sentence(said, language) for said in each]
+
+
+def told(words: LocalizableMessage, what: str, mend: str, language: str) -> str:
+    """Return what a service tells as a part of its answer."""
+    return sentence(causes.from_message(words, what, mend), language)

@@ -15,12 +15,13 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from services.chassis import faults, logs
+from services.chassis.causes import said
 from services.chassis.delivery import Delivery
 from services.chassis.errors import DomainError, Unavailable
 from services.chassis.events import Bus
 from services.matching import metrics
 from services.matching.domain.book import Book
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.events.v1 import events_pb2
 from spareline.options.v1 import options_pb2
 from spareline.registry.v1 import registry_service_pb2 as pb
@@ -90,7 +91,7 @@ class Follower:
     async def check(self) -> None:
         """Raise Unavailable until the book was loaded (for a readiness probe)."""
         if not self._loaded.is_set():
-            raise Unavailable(reason_pb2.REASON_UNAVAILABLE, "The book is not loaded yet")
+            raise Unavailable(reason_pb2.REASON_UNAVAILABLE, said(cause_pb2.CAUSE_BOOK_NOT_LOADED))
 
     async def follow(self) -> None:
         """Take in events for ever; spawn it beside ``keep_loaded``."""

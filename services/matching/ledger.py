@@ -13,9 +13,10 @@ from typing import Any, Protocol
 import grpc
 
 from services.chassis import faults, grpc_errors, logs
+from services.chassis.causes import said
 from services.chassis.errors import Unavailable
 from services.matching.domain.book import Book
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.market.v1 import demand_pb2, offer_pb2
 from spareline.matching.v1 import proposal_pb2
 from spareline.registry.v1 import ledger_service_pb2 as pb
@@ -152,7 +153,7 @@ async def _patiently(call: Callable[[], Any]) -> Any:
                 raise grpc_errors.from_rpc_error(error) from error
             if not remaining:
                 raise Unavailable(
-                    reason_pb2.REASON_UNAVAILABLE, "The capacity ledger is away; try again"
+                    reason_pb2.REASON_UNAVAILABLE, said(cause_pb2.CAUSE_LEDGER_AWAY)
                 ) from error
             _log.warning("the ledger is away", code=error.code().name, seconds=pause)
         await asyncio.sleep(pause)

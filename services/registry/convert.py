@@ -8,19 +8,28 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from services.chassis import causes
 from services.chassis.aggregates import Document, etag
+from services.chassis.causes import Said
 from services.registry.domain import demands, disclosure, offers
 from services.registry.domain.disclosure import M
 from services.registry.domain.instants import timestamp
 from services.registry.domain.ledger import Account, Claim, ClaimState, Leg, Side, Terms
 from spareline.market.v1.demand_pb2 import Demand, LineBalance
 from spareline.market.v1.offer_pb2 import Offer, PeriodBalance
-from spareline.registry.v1 import ledger_service_pb2
+from spareline.registry.v1 import ledger_service_pb2, registry_service_pb2
 
 _STATES = {
     ClaimState.HELD: ledger_service_pb2.Claim.STATE_HELD,
     ClaimState.COMMITTED: ledger_service_pb2.Claim.STATE_COMMITTED,
 }
+
+
+def field_problem(field: str, said: Said) -> registry_service_pb2.FieldProblem:
+    """Return what is wrong with a field where it is no refusal of the call."""
+    return registry_service_pb2.FieldProblem(
+        field=field, description=said.what, mend=said.mend, words=causes.message(said)
+    )
 
 
 def body(posting: M) -> bytes:

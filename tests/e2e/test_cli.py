@@ -177,7 +177,7 @@ async def test_from_a_template_to_a_confirmed_proposal(
     await workshop.done("proposals", "accept", proposal)
     several = await buyer("proposals", "accept", f"{proposal}-none", proposal)
     assert several.code == 1
-    assert "no such proposal" in several.err
+    assert "There is no proposal" in several.err
     assert f"{proposal} is confirmed" in several.out
     [confirmed] = (await buyer.done("proposals", "list", "--state", "confirmed", "--json")).json
     assert confirmed["legs"][0]["unit_price"] == "9000"  # type: ignore[index]

@@ -101,7 +101,7 @@ async def test_every_fault_is_named_with_its_field_and_the_mend(acme: Caller) ->
     assert "offer.attributes[nonsense]" in fields
     assert "offer.attributes[materials]" in fields  # missing, and required
     assert "given twice" in fields["offer.capacity[1].period"]
-    assert "at most 20" in fields["offer.minimum_run"]
+    assert "20 ticks" in fields["offer.minimum_run"]
     assert "offer.requirements.excluded_organizations[0]" in fields
 
 
@@ -130,8 +130,8 @@ async def test_a_demand_s_faults_point_into_its_lines(buyer: Caller) -> None:
     )
     error = await refused(create_demand(buyer, wrong))
     fields = {violation.field: violation.description for violation in error.violations}
-    assert "does not exist" in fields["demand.lines[1].window.latest"]
-    assert "at most 3" in fields["demand.lines[0].sourcing.max_partners"]
+    assert "no week" in fields["demand.lines[1].window.latest"]
+    assert "at most 3 partners" in fields["demand.lines[0].sourcing.max_partners"]
     assert "later" in fields["demand.precedences[2].after"]
     assert "wait for each other" in fields["demand.precedences"]
 

@@ -11,6 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from services.chassis import logs
+from services.chassis.causes import Said
 from services.chassis.errors import DomainError, InvalidArgument, Unauthenticated, Violation
 from services.gateway.api import problems, requests, streams
 from services.gateway.api.bindings import PREFIX, Binding, table
@@ -94,7 +95,7 @@ def _put(message: Message, field: str, value: str) -> None:
     try:
         setattr(message, field, value)
     except ValueError:  # bytes that are no text
-        wrong = Violation(field, "the header is not plain text", "Send printable ASCII")
+        wrong = Violation(field, Said("the header is not plain text", "Send printable ASCII"))
         raise InvalidArgument(
             reason_pb2.REASON_FIELD_INVALID, wrong.description, violations=[wrong]
         ) from None
@@ -108,7 +109,7 @@ def _holder(binding: Binding, message: Message) -> Message:
         resource: Message = getattr(message, binding.body)
         if "etag" in resource.DESCRIPTOR.fields_by_name:
             return resource
-    wrong = Violation("If-Match", "this method compares no etag", "Leave the header out")
+    wrong = Violation("If-Match", Said("this method compares no etag", "Leave the header out"))
     raise InvalidArgument(reason_pb2.REASON_FIELD_INVALID, wrong.description, violations=[wrong])
 
 

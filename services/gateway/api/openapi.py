@@ -214,6 +214,7 @@ def _problem() -> Schema:
             },
             "requestId": {**text, "description": "Finds the request in the logs."},
             "metadata": {"type": "object", "additionalProperties": text},
+            **_cause(text),
             "violations": {
                 "type": "array",
                 "items": {
@@ -221,8 +222,20 @@ def _problem() -> Schema:
                     "properties": {
                         "field": {**text, "description": "Path of the field."},
                         "description": {**text, "description": "What is wrong, what to change."},
+                        **_cause(text),
                     },
                 },
             },
+        },
+    }
+
+
+def _cause(text: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "cause": {**text, "description": "Which sentence it is: a name from cause.proto."},
+        "parameters": {
+            "type": "object",
+            "additionalProperties": text,
+            "description": "What the sentence names.",
         },
     }

@@ -8,6 +8,8 @@ from functools import cache
 
 from aiohttp import web
 
+from services.chassis import causes
+from services.chassis.causes import Said
 from services.chassis.errors import DomainError
 from services.chassis.grpc_errors import reason_name
 from services.gateway.api.contracts import comments
@@ -38,11 +40,19 @@ def of_error(error: DomainError, request_id: str, *, guarded: bool = False) -> w
         "requestId": request_id,
         "metadata": error.metadata,
         "violations": [
-            {"field": json_path(violation.field), "description": violation.sentence()}
-            for violation in error.violations
+            {"field": json_path(each.field), "description": each.sentence(), **_cause(each.said)}
+            for each in error.violations
         ],
+        **({} if error.violations else _cause(error.said)),
     }
     return answer(body, status, headers)
+
+
+def _cause(said: Said) -> dict[str, object]:
+    """Return what was said for programs: nothing where there are words alone."""
+    if not said.cause:
+        return {}
+    return {"cause": causes.name(said.cause), "parameters": dict(said.parameters)}
 
 
 def plain(status: int, title: str, request_id: str, headers: dict[str, str]) -> web.Response:

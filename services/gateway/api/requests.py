@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from multidict import MultiMapping
 
+from services.chassis.causes import Said
 from services.chassis.errors import InvalidArgument, Violation
 from services.gateway.api.bindings import Binding
 from spareline.errors.v1 import reason_pb2
@@ -152,7 +153,7 @@ def _said(error: Exception) -> str:
 
 
 def _wrong(field: str, description: str, mend: str) -> InvalidArgument:
-    violation = Violation(field, description, mend)
+    violation = Violation(field, Said(description, mend))
     return InvalidArgument(
         reason_pb2.REASON_FIELD_INVALID,
         f"{field} {description}".strip(),

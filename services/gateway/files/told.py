@@ -1,7 +1,7 @@
 """What is wrong with a row, at the cell where it is, in the reader's language.
 
-What was found while a file was read is told in the words of its reader already. What the registry
-finds is worded in English; here it is put into the reader's language where its shape is known.
+What was found while a file was read is told in the words of its reader already; what the registry
+finds comes with its cause.
 """
 
 from __future__ import annotations
@@ -11,77 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from services.chassis import causes
 from services.files import columns, taxonomy
 from services.files.columns import ATTRIBUTE, Kind
 from services.files.taxonomy import Taxonomy
-from services.files.wording import WrongCell, mark
+from services.files.wording import WrongCell
+from services.gateway import refusals
 from services.gateway.languages import translations
 from spareline.market.v1.import_pb2 import ImportProblem, ImportRow, ImportTable
 
 _LINE: Final = re.compile(r"lines\[(\d+)\]\.?")
 _INDEX: Final = re.compile(r"\[[^\]]*\]")
 _ATTRIBUTE: Final = re.compile(r"attributes\[?\"?([^\]\"]+)\"?\]?")
-
-# The registry's sentences (its domain, and the field rules of the contracts), and ours for them.
-_SENTENCES: Final = tuple(
-    (re.compile(pattern), message)
-    for pattern, message in (
-        (
-            r"There is .* already, with other content",
-            mark("It is posted already, with other content"),
-        ),
-        (
-            r"Update it with \w+, or take another id",
-            mark("Change it on its page, or write another id"),
-        ),
-        (r"(?P<text>.+) is given twice", mark("%(text)s is given twice")),
-        (r"Add both quantities up in one entry", mark("Add both up")),
-        (r"there is no capacity in any period", mark("there is no capacity in any week")),
-        (
-            r"Give a quantity for at least one period.*",
-            mark("Write a quantity for one week at least"),
-        ),
-        (
-            r"minimum_(?:order|run) is .*",
-            mark("it is more than all weeks have together"),
-        ),
-        (r"Lower minimum_(?:order|run) .*", mark("Lower it, or offer more capacity")),
-        (r"(?P<text>.+) is not a known capability", mark("there is no capability %(text)s")),
-        (r"Did you mean (?P<text>.+)\?", mark("Did you mean %(text)s?")),
-        (r"(?P<text>.+) does not exist", mark("%(text)s is no week")),
-        (r"Give an ISO week.*", mark("Write a week such as 2026-W48, or a day")),
-        (r"(?P<text>.+) names no organization", mark("%(text)s names no organization")),
-        (r"Write it as organizations/.*", mark("Write it as organizations/name")),
-        (r"least_share is .*", mark("it is more than the quantity")),
-        (r".* partners with at least .*", mark("so many partners with such a share do not fit")),
-        (r"Lower max_partners .*", mark("Lower one of the two")),
-        (r"Lower it to at most \d+", mark("Lower it")),
-        (r"there is no line (?P<text>.+)", mark("there is no line %(text)s")),
-        (r"Name one of: (?P<text>.+)", mark("Write one of: %(text)s")),
-        (r"the lines (?P<text>.+) wait for each other", mark("%(text)s wait for each other")),
-        (r".+ is not acceptable", mark("it cannot stay like this")),
-        (r".+ is missing", mark("it is empty")),
-        (r"Give \S+", mark("Fill it in")),
-        (r"Earliest must not be after latest", mark("The first week is after the last")),
-        (
-            r"Least_quantity must not be above quantity",
-            mark("The least quantity is above the quantity"),
-        ),
-        (r"Every line needs an id of its own", mark("Give each line an id of its own")),
-        (
-            r"It must (?:look like organizations/|be a short id).*",
-            mark("Write a short id of lower-case letters, digits and dashes"),
-        ),
-        (r"It must be at most (?P<text>\d+) characters", mark("Write at most %(text)s characters")),
-        (r"It must be at least \d+ characters", mark("Fill it in")),
-        (r"It must be greater than .*", mark("It is too small or too large")),
-        (r"It must be in list .*", mark("Choose one from the list")),
-        (r"Repeated value must contain unique items", mark("Something is written twice")),
-        (r"It must contain no more than (?P<text>\d+) item.*", mark("Write at most %(text)s")),
-        (r"It must contain at least \d+ item.*", mark("Fill it in")),
-        (r"It must be a code such as CN.*", mark("Write names, or codes such as CN or DE-BW")),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +65,9 @@ def _told(
         place,
         title,
         cell,
-        _said(problem.description, language),
-        _said(problem.mend, language),
+        *refusals.parts(
+            causes.from_message(problem.words, problem.description, problem.mend), language
+        ),
     )
 
 
@@ -199,10 +141,3 @@ def _title(name: str, row: ImportRow, known: Taxonomy, code: str, language: str)
         except WrongCell:
             return name.removeprefix(ATTRIBUTE)
     return name
-
-
-def _said(sentence: str, language: str) -> str:
-    for pattern, message in _SENTENCES:
-        if found := pattern.fullmatch(sentence):
-            return translations(language).gettext(message) % found.groupdict()
-    return sentence

@@ -14,6 +14,7 @@ from typing import Any
 from multidict import MultiMapping
 
 from services.chassis.errors import DomainError
+from services.gateway import refusals
 
 LARGEST = Decimal(10**12)
 FINEST = 9
@@ -76,7 +77,7 @@ class Form:
             return 0
         return int(found)
 
-    def take(self, error: DomainError, names: Mapping[str, str]) -> None:
+    def take(self, error: DomainError, names: Mapping[str, str], language: str) -> None:
         """Put what a service found wrong beside the fields; the rest stands above the form.
 
         `names` maps paths of the contract (or their beginnings) to fields of the form; the
@@ -84,12 +85,13 @@ class Form:
         """
         for violation in error.violations:
             fits = [path for path in names if violation.field.startswith(path)]
+            said = refusals.sentence(violation.said, language)
             if fits:
-                self.problems.setdefault(names[max(fits, key=len)], violation.sentence())
+                self.problems.setdefault(names[max(fits, key=len)], said)
             else:
-                self.general.append(violation.sentence())
+                self.general.append(f"{violation.field}: {said}" if violation.field else said)
         if not error.violations:
-            self.general.append(error.message)
+            self.general.append(refusals.sentence(error.said, language))
 
     def without(self, *secrets: str) -> Form:
         """Return the form without values that are never sent back."""

@@ -8,7 +8,7 @@ from aiohttp import web
 from google.type import latlng_pb2
 
 from services.chassis.errors import DomainError, Unauthenticated, Unavailable
-from services.gateway import people
+from services.gateway import people, refusals
 from services.gateway.forms import fields, regions
 from services.gateway.languages import COOKIE, LANGUAGE, LANGUAGES, gettext
 from services.gateway.render import notify, render
@@ -55,7 +55,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
         form.problems["email"] = (
             gettext(request, "E-mail and password do not fit together.")
             if error.reason == reason_pb2.REASON_CREDENTIALS_WRONG
-            else error.message
+            else refusals.sentences(error, request[LANGUAGE])[0]
         )
         return await render(request, "sign_in.html", status=400, form=form.without("password"))
     await people.remember(request, person)
@@ -104,7 +104,11 @@ async def sign_up(request: web.Request) -> web.StreamResponse:
         except Unavailable:
             raise
         except DomainError as error:
-            form.take(error, {"organization.display_name": "name", "organization.region": "region"})
+            form.take(
+                error,
+                {"organization.display_name": "name", "organization.region": "region"},
+                request[LANGUAGE],
+            )
             if error.reason == reason_pb2.REASON_EMAIL_TAKEN:
                 form.problems["email"] = gettext(
                     request, "There is an account with this address. Sign in instead."

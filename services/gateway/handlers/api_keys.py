@@ -9,7 +9,7 @@ from aiohttp import web
 
 from services.chassis.errors import InvalidArgument
 from services.gateway.forms import fields
-from services.gateway.languages import gettext
+from services.gateway.languages import LANGUAGE, gettext
 from services.gateway.people import caller, signed_in
 from services.gateway.render import notify, render
 from spareline.market.v1.organization_pb2 import ApiKey
@@ -86,7 +86,7 @@ async def create(request: web.Request) -> web.Response:
             ),
         )
     except InvalidArgument as error:
-        form.take(error, _PLACES)
+        form.take(error, _PLACES, request[LANGUAGE])
         return await _page(request, form, status=400)
     return await _page(request, _blank(), made)
 

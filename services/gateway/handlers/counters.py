@@ -43,12 +43,16 @@ async def counter(request: web.Request) -> web.StreamResponse:
     try:
         await calls.call(calls.services.matching.CounterProposal, message)
     except InvalidArgument as error:
-        form.take(error, {f"legs[{i}]": f"price_{leg.leg_index}" for i, leg in enumerate(legs)})
+        form.take(
+            error,
+            {f"legs[{i}]": f"price_{leg.leg_index}" for i, leg in enumerate(legs)},
+            request[LANGUAGE],
+        )
         return await proposals.page(request, await proposals.get(request), form, 400)
     except (PermissionDenied, Unauthenticated, Unavailable):
         raise
     except DomainError as error:
-        form.general.append(refusals.words(request, error.reason, error.message))
+        form.general.append(refusals.sentences(error, request[LANGUAGE])[0])
         return await proposals.page(request, await proposals.get(request), form, 409)
     await notify(request, "Your counter-proposal is with the other side. The capacity stays held.")
     raise web.HTTPSeeOther(f"/{proposals.path_of(request)}")

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from services.chassis.errors import DomainError, PermissionDenied, Unauthenticated, Unavailable
+from services.gateway import refusals
 from services.gateway.forms import fields
-from services.gateway.languages import gettext
+from services.gateway.languages import LANGUAGE, gettext
 from services.gateway.people import caller, signed_in
 from services.gateway.render import notify, render
 from spareline.errors.v1 import reason_pb2
@@ -114,7 +115,7 @@ def _problem(request: web.Request, error: DomainError) -> str:
         return gettext(request, "This platform acts for you already.")
     if any(each.field == "delegation.platform" for each in error.violations):
         return gettext(request, "There is no partner platform with this code.")
-    return error.message
+    return refusals.sentences(error, request[LANGUAGE])[0]
 
 
 async def end(request: web.Request) -> web.StreamResponse:

@@ -198,7 +198,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         except (PermissionDenied, Unauthenticated, Unavailable):
             raise
         except DomainError as error:
-            _take(form, error, demand, known)
+            _take(request, form, error, demand, known)
         else:
             await drafts.drop_posted(request, form)
             await notify(request, "Posted. It takes part in the next round.")
@@ -206,9 +206,13 @@ async def create(request: web.Request) -> web.StreamResponse:
     return await _form(request, form, status=400)
 
 
-def _take(form: fields.Form, error: DomainError, demand: Demand, known: Any) -> None:
+def _take(
+    request: web.Request, form: fields.Form, error: DomainError, demand: Demand, known: Any
+) -> None:
     asked = [known.get(line.capability) for line in demand.lines]
-    form.take(error, demands.places(len(asked)) | demands.attribute_places(asked))
+    form.take(
+        error, demands.places(len(asked)) | demands.attribute_places(asked), request[LANGUAGE]
+    )
 
 
 async def edit(request: web.Request) -> web.Response:
@@ -238,7 +242,7 @@ async def update(request: web.Request) -> web.StreamResponse:
         except (PermissionDenied, Unauthenticated, Unavailable):
             raise
         except DomainError as error:
-            _take(form, error, demand, known)
+            _take(request, form, error, demand, known)
         else:
             await notify(request, "Saved.")
             raise web.HTTPSeeOther(f"/demands/{request.match_info['demand']}")

@@ -15,8 +15,9 @@ from services.chassis.errors import (
     Unauthenticated,
     Unavailable,
 )
+from services.gateway import refusals
 from services.gateway.forms import fields, remedies
-from services.gateway.languages import gettext
+from services.gateway.languages import LANGUAGE, gettext
 from services.gateway.market import capabilities
 from services.gateway.people import caller, signed_in
 from services.gateway.render import notify, render
@@ -128,7 +129,7 @@ async def make(request: web.Request) -> web.StreamResponse:
     except DomainError as error:
         stale = error.reason == reason_pb2.REASON_ETAG_MISMATCH
         fresh = await _subject(request)
-        problem = "" if stale else error.message
+        problem = "" if stale else refusals.sentences(error, request[LANGUAGE])[0]
         return await _confirmation(request, change, fresh, stale=stale, problem=problem)
     await notify(request, "Changed. It takes part in the next round.")
     info = request.match_info

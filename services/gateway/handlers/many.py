@@ -12,10 +12,9 @@ from aiohttp import web
 from services.chassis.errors import DomainError, PermissionDenied, Unauthenticated, Unavailable
 from services.gateway import refusals
 from services.gateway.forms import fields
-from services.gateway.languages import gettext
+from services.gateway.languages import LANGUAGE, gettext
 from services.gateway.people import caller, signed_in
 from services.gateway.render import notify, render
-from spareline.errors.v1 import reason_pb2
 from spareline.matching.v1 import matching_service_pb2 as matching
 from spareline.matching.v1 import proposal_pb2
 from spareline.matching.v1.proposal_pb2 import Proposal
@@ -102,8 +101,7 @@ async def _accept(request: web.Request, picked: Sequence[Chosen]) -> list[Result
         if not result.reason:
             results.append(Result(result.proposal, ""))
             continue
-        reason = reason_pb2.Reason.Value(result.reason)
-        said = refusals.words(request, reason, result.message)
+        said = refusals.told(result.words, result.message, "", request[LANGUAGE])
         results.append(await _refused(request, one.name, said))
     return results
 
@@ -128,7 +126,7 @@ async def _decline(
             except (PermissionDenied, Unauthenticated, Unavailable):
                 raise
             except DomainError as error:
-                said = refusals.words(request, error.reason, error.message)
+                said = refusals.sentences(error, request[LANGUAGE])[0]
                 return await _refused(request, each.name, said)
         return Result(done, "")
 

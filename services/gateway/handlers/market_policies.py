@@ -11,7 +11,7 @@ from aiohttp import web
 from services.chassis.errors import InvalidArgument
 from services.gateway.clients import Caller
 from services.gateway.forms import fields, policies
-from services.gateway.languages import gettext
+from services.gateway.languages import LANGUAGE, gettext
 from services.gateway.people import caller, operating
 from services.gateway.render import notify, render
 from spareline.matching.v1 import matching_service_pb2 as matching
@@ -103,7 +103,7 @@ async def save(request: web.Request) -> web.StreamResponse:
             raise web.HTTPSeeOther(f"/operator/{policy.name}")
         base_round, other = await _try(calls, policy, now=form.text("market") == "now")
     except InvalidArgument as error:
-        form.take(error, policies.PLACES)
+        form.take(error, policies.PLACES, request[LANGUAGE])
         return await _form(request, form, base, status=400)
     raise web.HTTPSeeOther(f"/operator/what-if/{other}?base={base_round}")
 

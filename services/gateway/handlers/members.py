@@ -100,7 +100,7 @@ async def invite(request: web.Request) -> web.Response:
             if error.reason == reason_pb2.REASON_EMAIL_TAKEN:
                 form.problems["email"] = gettext(request, "There is an account with this address.")
             else:
-                form.take(error, _PLACES)
+                form.take(error, _PLACES, request[LANGUAGE])
         else:
             return await _page(request, _blank(), form)
     return await _page(request, form, status=400)

@@ -179,7 +179,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         except (PermissionDenied, Unauthenticated, Unavailable):
             raise
         except DomainError as error:
-            form.take(error, offers.places(known))
+            form.take(error, offers.places(known), request[LANGUAGE])
         else:
             await drafts.drop_posted(request, form)
             await notify(request, "Posted. It takes part in the next round.")
@@ -216,7 +216,7 @@ async def update(request: web.Request) -> web.StreamResponse:
         except (PermissionDenied, Unauthenticated, Unavailable):
             raise
         except DomainError as error:
-            form.take(error, offers.places(known))
+            form.take(error, offers.places(known), request[LANGUAGE])
         else:
             await notify(request, "Saved.")
             raise web.HTTPSeeOther(f"/offers/{request.match_info['offer']}")

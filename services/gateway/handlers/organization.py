@@ -126,7 +126,7 @@ async def save(request: web.Request) -> web.StreamResponse:
         except (PermissionDenied, Unauthenticated, Unavailable):
             raise
         except DomainError as error:
-            form.take(error, _PLACES)
+            form.take(error, _PLACES, request[LANGUAGE])
         else:
             await notify(request, "Saved.")
             raise web.HTTPSeeOther("/organization")

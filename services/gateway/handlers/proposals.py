@@ -21,7 +21,7 @@ from services.gateway import refusals, terms
 from services.gateway.agreement import AGREED
 from services.gateway.forms import fields, quantities
 from services.gateway.handlers.many import reason_of
-from services.gateway.languages import gettext
+from services.gateway.languages import LANGUAGE, gettext
 from services.gateway.market import capabilities
 from services.gateway.people import caller, signed_in
 from services.gateway.render import notify, render
@@ -204,7 +204,7 @@ async def _refused(request: web.Request, method: str, message: Any) -> web.Strea
         raise
     except DomainError as error:
         # Somebody was faster, or time ran out: show how it stands, and say why.
-        said = refusals.words(request, error.reason, error.message)
+        said = refusals.sentences(error, request[LANGUAGE])[0]
         return await page(request, await get(request), fields.Form(general=[said]), 409)
     return None
 

@@ -127,7 +127,7 @@ async def _search(
             calls.services.market_data.SearchPostings, asked
         )
     except InvalidArgument as error:
-        form.take(error, _FIELDS)
+        form.take(error, _FIELDS, request[LANGUAGE])
         return empty
     return found
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from aiohttp import web
 
 from services.chassis.errors import Aborted, InvalidArgument
-from services.gateway import market
+from services.gateway import market, refusals
 from services.gateway.formats import text
 from services.gateway.forms import attributes, definitions, fields
 from services.gateway.languages import LANGUAGE, gettext
@@ -17,6 +17,7 @@ from services.gateway.people import caller, signed_in
 from services.gateway.render import notify, render
 from spareline.market.v1.capability_pb2 import Capability, Unit
 from spareline.registry.v1 import taxonomy_service_pb2 as api
+from spareline.registry.v1.registry_service_pb2 import FieldProblem
 
 PAGE = "/operator/taxonomy"
 _NAME = "taxonomyDraft"
@@ -56,7 +57,7 @@ async def _page(request: web.Request, form: fields.Form, status: int = 200) -> w
         "taxonomy.html",
         status=status,
         draft=draft,
-        problems=_by_edit(draft),
+        problems=_by_edit(draft, request[LANGUAGE]),
         versions=versions.taxonomy_versions,
         next_page=versions.next_page_token,
         query=query,
@@ -91,12 +92,12 @@ def _listed(
     ][:_FOUND]
 
 
-def _by_edit(draft: api.TaxonomyDraft) -> list[list[str]]:
+def _by_edit(draft: api.TaxonomyDraft, language: str) -> list[list[str]]:
     """Return for each edit what is wrong with it, as sentences with their field."""
     found: list[list[str]] = [[] for _ in draft.edits]
     for problem in draft.problems:
         place, _, path = problem.field.removeprefix("taxonomy_draft.edits[").partition("]")
-        sentence = f"{problem.description}. {problem.mend}"
+        sentence = _said(problem, language)
         if place.isdecimal() and int(place) < len(found):
             path = path.removeprefix(".")
             found[int(place)].append(f"{path}: {sentence}" if path else sentence)
@@ -129,14 +130,18 @@ async def edit(request: web.Request) -> web.Response:
         }
     form.values |= {"etag": draft.etag, "was": code}
     if any(each.code == code for each in draft.edits):
-        _note(form, draft, code)
+        _note(form, draft, code, request[LANGUAGE])
     return await _form(request, form, draft)
 
 
-def _note(form: fields.Form, draft: api.TaxonomyDraft, code: str) -> None:
+def _note(form: fields.Form, draft: api.TaxonomyDraft, code: str, language: str) -> None:
     place = next(i for i, each in enumerate(draft.edits) if each.code == code)
     mine = [p for p in draft.problems if p.field.startswith(f"taxonomy_draft.edits[{place}]")]
-    definitions.note(form, [(p.field, f"{p.description}. {p.mend}") for p in mine])
+    definitions.note(form, [(p.field, _said(p, language)) for p in mine])
+
+
+def _said(problem: FieldProblem, language: str) -> str:
+    return refusals.told(problem.words, problem.description, problem.mend, language)
 
 
 def _units(known: Mapping[str, Capability]) -> dict[str, Unit]:
@@ -251,7 +256,7 @@ async def adopt(request: web.Request) -> web.StreamResponse:
                 gettext(request, "The draft was changed meanwhile. Look at it once more.")
             )
         except InvalidArgument as error:
-            form.take(error, {})
+            form.take(error, {}, request[LANGUAGE])
         else:
             market.forget(request)
             await notify(request, "Adopted: it is in effect for new offers and demands.")

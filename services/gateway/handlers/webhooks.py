@@ -9,6 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.chassis.errors import InvalidArgument
 from services.gateway.forms import fields
+from services.gateway.languages import LANGUAGE
 from services.gateway.people import caller, signed_in
 from services.gateway.render import notify, render
 from spareline.market.v1.webhook_pb2 import Webhook
@@ -75,7 +76,7 @@ async def create(request: web.Request) -> web.Response:
             ),
         )
     except InvalidArgument as error:
-        form.take(error, _PLACES)
+        form.take(error, _PLACES, request[LANGUAGE])
         return await _page(request, form, status=400)
     return await _page(request, fields.Form({"request_id": str(uuid.uuid4())}), made)
 

@@ -20,6 +20,8 @@ from services.chassis.errors import (
     Unauthenticated,
     Unavailable,
 )
+from services.gateway import refusals
+from services.gateway.languages import LANGUAGE
 from services.gateway.render import render
 
 _log = logs.get_logger("gateway")
@@ -86,7 +88,7 @@ async def _page(
         request,
         "error.html",
         status=status,
-        error=error,
+        said=refusals.sentences(error, request[LANGUAGE]) if error else [],
         code=status,
         request_id=logs.request_id.get()[:12],
     )

@@ -8,10 +8,11 @@ keeps its acceptance: nothing changes for it.
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.chassis.errors import FailedPrecondition, InvalidArgument, PermissionDenied, Violation
+from services.chassis.causes import said
+from services.chassis.errors import FailedPrecondition, PermissionDenied, Violation, invalid
 from services.matching.domain import proposals
 from services.matching.domain.proposals import Move
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.events.v1 import events_pb2
 from spareline.matching.v1 import proposal_pb2
 
@@ -37,7 +38,7 @@ def counter(
     proposals.require_lease(proposal, now)
     if proposal.parties[index].answer != Party.ANSWER_UNSPECIFIED:
         raise FailedPrecondition(
-            reason_pb2.REASON_ALREADY_ANSWERED, "This party has accepted these terms already"
+            reason_pb2.REASON_ALREADY_ANSWERED, said(cause_pb2.CAUSE_ACCEPTED_ALREADY)
         )
     if proposal.HasField("counter"):
         _require_concern(proposal, index, or_author=True)
@@ -183,9 +184,7 @@ def _open_counter(proposal: proposal_pb2.Proposal, organization: str, now: datet
     proposals.require_state(proposal, {Proposal.STATE_PROPOSED}, "answered")
     proposals.require_lease(proposal, now)
     if not proposal.HasField("counter"):
-        raise FailedPrecondition(
-            reason_pb2.REASON_PROPOSAL_STATE, "No other terms are being asked for just now"
-        )
+        raise FailedPrecondition(reason_pb2.REASON_PROPOSAL_STATE, said(cause_pb2.CAUSE_NO_COUNTER))
     return index
 
 
@@ -193,7 +192,7 @@ def _require_concern(proposal: proposal_pb2.Proposal, index: int, *, or_author: 
     if index in concerned(proposal) or (or_author and index == proposal.counter.party_index):
         return
     raise FailedPrecondition(
-        reason_pb2.REASON_PROPOSAL_STATE, "The terms asked for do not concern this party"
+        reason_pb2.REASON_PROPOSAL_STATE, said(cause_pb2.CAUSE_COUNTER_OF_OTHERS)
     )
 
 
@@ -205,23 +204,17 @@ def _require_sound(
     for position, leg in enumerate(legs):
         path = f"legs[{position}]"
         if leg.leg_index >= len(proposal.legs) or leg.leg_index in seen:
-            wrong.append(_violation(path + ".leg_index", "names no leg, or one twice", "Name each"))
+            wrong.append(Violation(path + ".leg_index", said(cause_pb2.CAUSE_NO_SUCH_LEG)))
             continue
         seen.add(leg.leg_index)
         if index != DEMANDER and proposal.legs[leg.leg_index].party_index != index:
             raise PermissionDenied(
-                reason_pb2.REASON_NOT_A_PARTY, "An offering party may change only its own legs"
+                reason_pb2.REASON_NOT_A_PARTY, said(cause_pb2.CAUSE_OWN_LEGS_ONLY)
             )
         periods = [delivery.period for delivery in leg.deliveries]
         if len(set(periods)) != len(periods):
-            wrong.append(_violation(path + ".deliveries", "names a period twice", "Join them"))
+            wrong.append(Violation(path + ".deliveries", said(cause_pb2.CAUSE_STANDS_TWICE)))
         if not leg.HasField("unit_price") and not leg.deliveries:
-            wrong.append(_violation(path, "changes nothing", "Give a price or deliveries"))
+            wrong.append(Violation(path, said(cause_pb2.CAUSE_COUNTER_CHANGES_NOTHING)))
     if wrong:
-        raise InvalidArgument(
-            reason_pb2.REASON_FIELD_INVALID, wrong[0].sentence(), violations=wrong
-        )
-
-
-def _violation(field: str, description: str, mend: str) -> Violation:
-    return Violation(field, f"{field} {description}", mend)
+        raise invalid(*wrong)

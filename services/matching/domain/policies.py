@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import datetime
 
-from services.chassis.errors import InvalidArgument, Violation
+from services.chassis.causes import said
+from services.chassis.errors import Violation, invalid
 from services.matching.domain.proposals import stamp
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.matching.v1 import policy_pb2
 
 Policy = policy_pb2.Policy
@@ -65,17 +66,15 @@ def require_sound(policy: policy_pb2.Policy, at: str = "policy") -> None:
     wrong = [*_missing(policy), *_weights(policy), *_repeated(policy), *_times(policy)]
     if wrong:
         wrong = [replace(each, field=at + each.field.removeprefix("policy")) for each in wrong]
-        raise InvalidArgument(
-            reason_pb2.REASON_POLICY_INVALID, wrong[0].sentence(), violations=wrong
-        )
+        raise invalid(*wrong, reason=reason_pb2.REASON_POLICY_INVALID)
 
 
 def _missing(policy: policy_pb2.Policy) -> list[Violation]:
     return [
-        Violation(f"policy.{field}", f"policy.{field} is missing", mend)
-        for field, mend in (
-            ("lease", "Say how long a proposal waits for answers, for example 172800s"),
-            ("time_limit", "Say how long a round may solve, for example 60s"),
+        Violation(f"policy.{field}", said(cause))
+        for field, cause in (
+            ("lease", cause_pb2.CAUSE_LEASE_MISSING),
+            ("time_limit", cause_pb2.CAUSE_TIME_LIMIT_MISSING),
         )
         if not policy.HasField(field)  # type: ignore[arg-type]
     ]
@@ -88,24 +87,21 @@ def _weights(policy: policy_pb2.Policy) -> list[Violation]:
         wrong.append(
             Violation(
                 "policy.surplus_permille",
-                "Nothing in this policy makes a match worth having",
-                "Give surplus_permille, fill_permille or fill_per_demand a weight above 0",
+                said(cause_pb2.CAUSE_NOTHING_WORTH),
             )
         )
     if policy.k_permille and policy.price_rule != Policy.PRICE_RULE_K_DOUBLE_AUCTION:
         wrong.append(
             Violation(
                 "policy.k_permille",
-                "k is given, but the price rule does not use it",
-                "Set price_rule to PRICE_RULE_K_DOUBLE_AUCTION, or k_permille to 0",
+                said(cause_pb2.CAUSE_K_UNUSED),
             )
         )
     if policy.change_permille and not policy.reopens_unanswered:
         wrong.append(
             Violation(
                 "policy.change_permille",
-                "A change penalty has no effect while unanswered proposals are pinned",
-                "Set reopens_unanswered, or change_permille to 0",
+                said(cause_pb2.CAUSE_CHANGE_PENALTY_UNUSED),
             )
         )
     return wrong
@@ -120,7 +116,7 @@ def _repeated(policy: policy_pb2.Policy) -> list[Violation]:
         for index, key in enumerate(keys):
             if key in keys[:index]:
                 path = f"policy.{field}[{index}].{what}"
-                wrong.append(Violation(path, f"{key!r} stands there twice", "Remove one of them"))
+                wrong.append(Violation(path, said(cause_pb2.CAUSE_KEY_TWICE, key=key)))
     return wrong
 
 
@@ -131,12 +127,9 @@ def _times(policy: policy_pb2.Policy) -> list[Violation]:
         wrong.append(
             Violation(
                 "policy.schedule",
-                "Rounds cannot run that often",
-                f"Use {_LEAST_SCHEDULE_SECONDS}s or more, or 0 for never",
+                said(cause_pb2.CAUSE_SCHEDULE_TOO_TIGHT, least=_LEAST_SCHEDULE_SECONDS),
             )
         )
     if policy.HasField("debounce") and policy.debounce.ToNanoseconds() < 0:
-        wrong.append(
-            Violation("policy.debounce", "The pause is negative", "Use 0s or more, or leave it out")
-        )
+        wrong.append(Violation("policy.debounce", said(cause_pb2.CAUSE_PAUSE_NEGATIVE)))
     return wrong

@@ -11,8 +11,9 @@ from datetime import datetime
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.chassis.causes import said
 from services.chassis.errors import FailedPrecondition, PermissionDenied
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.events.v1 import events_pb2
 from spareline.matching.v1 import proposal_pb2
 
@@ -75,9 +76,7 @@ def party_index(proposal: proposal_pb2.Proposal, organization: str) -> int:
     for index, party in enumerate(proposal.parties):
         if party.organization == organization:
             return index
-    raise PermissionDenied(
-        reason_pb2.REASON_NOT_A_PARTY, "This organization is not a party of the proposal"
-    )
+    raise PermissionDenied(reason_pb2.REASON_NOT_A_PARTY, said(cause_pb2.CAUSE_NOT_A_PARTY))
 
 
 def require_state(proposal: proposal_pb2.Proposal, states: Iterable[int], what: str) -> None:
@@ -87,11 +86,11 @@ def require_state(proposal: proposal_pb2.Proposal, states: Iterable[int], what: 
     state = Proposal.State.Name(proposal.state)
     if proposal.state == Proposal.STATE_EXPIRED:
         raise FailedPrecondition(
-            reason_pb2.REASON_LEASE_EXPIRED, "The time to answer has run out", metadata=_at(state)
+            reason_pb2.REASON_LEASE_EXPIRED, said(cause_pb2.CAUSE_TIME_IS_UP), metadata=_at(state)
         )
     raise FailedPrecondition(
         reason_pb2.REASON_PROPOSAL_STATE,
-        f"The proposal cannot be {what} in the state {state}",
+        said(cause_pb2.CAUSE_STATE_FORBIDS, act=what, state=state),
         metadata=_at(state),
     )
 
@@ -99,7 +98,7 @@ def require_state(proposal: proposal_pb2.Proposal, states: Iterable[int], what: 
 def require_lease(proposal: proposal_pb2.Proposal, now: datetime) -> None:
     """Raise FailedPrecondition (LEASE_EXPIRED) when the lease has run out by the clock."""
     if stamp(now).ToNanoseconds() >= proposal.lease_expire_time.ToNanoseconds():
-        raise FailedPrecondition(reason_pb2.REASON_LEASE_EXPIRED, "The time to answer has run out")
+        raise FailedPrecondition(reason_pb2.REASON_LEASE_EXPIRED, said(cause_pb2.CAUSE_TIME_IS_UP))
 
 
 def propose(proposal: proposal_pb2.Proposal, now: datetime) -> Move:
@@ -139,13 +138,13 @@ def accept(
     if terms_version not in (0, proposal.terms_version):
         raise FailedPrecondition(
             reason_pb2.REASON_TERMS_CHANGED,
-            "The terms were changed meanwhile; read them again",
+            said(cause_pb2.CAUSE_TERMS_CHANGED),
             metadata={"terms_version": str(proposal.terms_version)},
         )
     if proposal.HasField("counter"):
         raise FailedPrecondition(
             reason_pb2.REASON_PROPOSAL_STATE,
-            "Other terms are being asked for: accept or decline the counter first",
+            said(cause_pb2.CAUSE_COUNTER_FIRST),
         )
     changed = copy(proposal, now)
     changed.parties[index].answer = Party.ANSWER_ACCEPTED
@@ -296,7 +295,7 @@ def resolve(proposal: proposal_pb2.Proposal, fulfilled: bool, text: str, now: da
 
 def _already() -> FailedPrecondition:
     return FailedPrecondition(
-        reason_pb2.REASON_ALREADY_ANSWERED, "This party has answered already, and differently"
+        reason_pb2.REASON_ALREADY_ANSWERED, said(cause_pb2.CAUSE_ANSWERED_ALREADY)
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from google.longrunning import operations_pb2
 
+from services.chassis import causes
 from services.chassis.access import current
 from services.chassis.errors import DomainError
 from services.chassis.grpc_errors import reason_name
@@ -241,7 +242,11 @@ class MatchingServicer(_Base):  # type: ignore[misc]
 
 def _accepted(result: Result) -> pb.AcceptResult:
     if isinstance(result, DomainError):
-        return pb.AcceptResult(reason=reason_name(result.reason), message=result.message)
+        return pb.AcceptResult(
+            reason=reason_name(result.reason),
+            message=result.message,
+            words=causes.message(result.said),
+        )
     return pb.AcceptResult(proposal=result)
 
 

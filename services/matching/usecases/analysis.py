@@ -4,6 +4,7 @@ import asyncio
 
 from services.chassis import paging
 from services.chassis.access import Principal
+from services.chassis.causes import said
 from services.chassis.errors import FailedPrecondition, NotFound
 from services.matching.rounds.shares import Shares, shift
 from services.matching.store.artifacts import Artifacts
@@ -11,7 +12,7 @@ from services.matching.store.memory import Fairness
 from services.matching.usecases.clearing import FLOWS, SHARES
 from services.matching.usecases.reading import BookKeeper
 from services.matching.usecases.rounds import RoundDesk
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb
 from spareline.matching.v1 import round_analysis_pb2, round_pb2
 
@@ -89,7 +90,7 @@ class Analysis:
         if found.state != Round.STATE_COMPLETED:
             raise FailedPrecondition(
                 reason_pb2.REASON_ROUND_STATE,
-                "Only a completed round can be looked into",
+                said(cause_pb2.CAUSE_ROUND_NOT_COMPLETED),
                 metadata={"state": Round.State.Name(found.state)},
             )
         return found
@@ -104,5 +105,5 @@ class Analysis:
 def _not_kept(name: str) -> NotFound:
     return NotFound(
         reason_pb2.REASON_NOT_FOUND,
-        f"{name} is from before this was kept of rounds; run another one",
+        said(cause_pb2.CAUSE_ROUND_TOO_OLD, name=name),
     )

@@ -14,14 +14,15 @@ from google.protobuf.message import Message
 
 from services.chassis import faults, logs
 from services.chassis.aggregates import Answer, request_digest, stored_answer
+from services.chassis.causes import said
 from services.chassis.errors import (
     Aborted,
     DomainError,
     FailedPrecondition,
-    InvalidArgument,
     NotFound,
     Unavailable,
     Violation,
+    invalid,
 )
 from services.matching import metrics, redact
 from services.matching.domain import counters, proposals
@@ -30,7 +31,7 @@ from services.matching.domain.proposals import UNSEEN, Move
 from services.matching.ledger import Outcome
 from services.matching.store.proposals import Proposals, Stored, Todo
 from services.matching.usecases.settlement import Settlement, utc_now
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb
 from spareline.matching.v1 import proposal_pb2
 
@@ -289,8 +290,9 @@ class Answers:
         stored, outcome = await self._settle(stored)
         if not revising or outcome.ok:
             return stored, None
-        message = outcome.message or "The terms asked for do not fit what is left"
-        return stored, FailedPrecondition(outcome.reason, message)
+        return stored, FailedPrecondition(
+            outcome.reason, said(cause_pb2.CAUSE_TERMS_DO_NOT_FIT, detail=outcome.message)
+        )
 
     async def _settle(self, stored: Stored) -> tuple[Stored, Outcome]:
         try:
@@ -320,10 +322,9 @@ def _said(request: pb.ReportProposalRequest) -> proposals.Report:
     if request.late and not request.fulfilled:
         wrong = Violation(
             "late",
-            "late says that all was delivered, and fulfilled that it was not",
-            "Set fulfilled, or leave late out",
+            said(cause_pb2.CAUSE_LATE_BUT_NOT_FULFILLED),
         )
-        raise InvalidArgument(reason_pb2.REASON_FIELD_INVALID, wrong.sentence(), violations=[wrong])
+        raise invalid(wrong)
     answers = proposal_pb2.Party
     delivered = answers.ANSWER_LATE if request.late else answers.ANSWER_FULFILLED
     answer = delivered if request.fulfilled else answers.ANSWER_FAILED
@@ -331,11 +332,13 @@ def _said(request: pb.ReportProposalRequest) -> proposals.Report:
 
 
 def _unknown() -> NotFound:
-    return NotFound(reason_pb2.REASON_NOT_FOUND, "There is no such proposal")
+    return NotFound(
+        reason_pb2.REASON_NOT_FOUND, said(cause_pb2.CAUSE_NO_SUCH_THING, name="proposal")
+    )
 
 
 def _conflict() -> Aborted:
-    return Aborted(reason_pb2.REASON_CONFLICT, "Others were faster each time; try again")
+    return Aborted(reason_pb2.REASON_CONFLICT, said(cause_pb2.CAUSE_OTHERS_WERE_FASTER))
 
 
 def _todo(move: Move) -> Todo:

@@ -2,11 +2,12 @@
 
 from services.chassis import names, paging
 from services.chassis.access import Principal, organization_of
-from services.chassis.errors import InvalidArgument, PermissionDenied, Violation
+from services.chassis.causes import said
+from services.chassis.errors import PermissionDenied, Violation, invalid
 from services.matching.domain.proposals import UNSEEN
 from services.matching.store.proposals import Filter, Proposals
 from services.matching.usecases.answers import Answers
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb
 from spareline.matching.v1 import proposal_pb2
 
@@ -46,10 +47,10 @@ def _filter(request: pb.ListProposalsRequest, principal: Principal) -> Filter:
     if parent:
         names.parse("rounds/{round}", parent, field="parent")
     if not request.party and (request.posting or request.awaiting_answer):
-        raise _wrong("party", "These filters are a party's", "Give the party")
+        raise invalid(Violation("party", said(cause_pb2.CAUSE_FILTER_OF_A_PARTY)))
     if request.posting and organization_of(request.posting) != request.party:
         raise PermissionDenied(
-            reason_pb2.REASON_ORGANIZATION_FORBIDDEN, "The posting is not one of the party"
+            reason_pb2.REASON_ORGANIZATION_FORBIDDEN, said(cause_pb2.CAUSE_OTHERS_POSTING)
         )
     states = tuple(_state(name) for name in request.states)
     if principal.role != "operator" or request.party:
@@ -62,12 +63,7 @@ def _filter(request: pb.ListProposalsRequest, principal: Principal) -> Filter:
 def _state(name: str) -> int:
     known = Proposal.State.DESCRIPTOR.values_by_name.get(name)
     if known is None or not known.number:
-        raise _wrong("states", f"{name} is no state", "Use names such as STATE_PROPOSED")
+        known_names = ", ".join(Proposal.State.Name(each) for each in _SEEN)
+        words = said(cause_pb2.CAUSE_NO_SUCH_STATE, state=name, known=known_names)
+        raise invalid(Violation("states", words))
     return int(known.number)
-
-
-def _wrong(field: str, description: str, mend: str) -> InvalidArgument:
-    violation = Violation(field, description, mend)
-    return InvalidArgument(
-        reason_pb2.REASON_FIELD_INVALID, violation.sentence(), violations=[violation]
-    )

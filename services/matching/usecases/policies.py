@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 
 from services.chassis import paging
 from services.chassis.aggregates import Answer, Document, request_digest, stored_answer
+from services.chassis.causes import said
 from services.chassis.errors import Aborted, AlreadyExists, NotFound
 from services.chassis.mongo import DuplicateKey
 from services.matching.domain import policies as rules
@@ -20,7 +21,7 @@ from services.matching.store.policies import (
     adoption_of,
 )
 from services.matching.usecases.settlement import utc_now
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.events.v1 import events_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb
 from spareline.matching.v1 import policy_pb2
@@ -67,7 +68,7 @@ class PolicyBook:
         for found in stored.versions:
             if found.version == version:
                 return _shown(stored, found, pointer)
-        raise NotFound(reason_pb2.REASON_NOT_FOUND, "The policy has no such version")
+        raise NotFound(reason_pb2.REASON_NOT_FOUND, said(cause_pb2.CAUSE_NO_SUCH_VERSION))
 
     async def list(self, request: pb.ListPoliciesRequest) -> pb.ListPoliciesResponse:
         """Return a page of policies, or of one policy's versions."""
@@ -107,7 +108,7 @@ class PolicyBook:
             if replayed is not None:
                 return Policy.FromString(replayed)
             raise AlreadyExists(
-                reason_pb2.REASON_ALREADY_EXISTS, "There is a policy of that name"
+                reason_pb2.REASON_ALREADY_EXISTS, said(cause_pb2.CAUSE_POLICY_NAME_TAKEN)
             ) from None
         return _answered(policy, 1)
 
@@ -121,7 +122,7 @@ class PolicyBook:
                 return Policy.FromString(replayed)
             if request.policy.etag and request.policy.etag != stored.etag:
                 raise Aborted(
-                    reason_pb2.REASON_ETAG_MISMATCH, "The policy was changed meanwhile; read it"
+                    reason_pb2.REASON_ETAG_MISMATCH, said(cause_pb2.CAUSE_CHANGED_MEANWHILE)
                 )
             rules.require_sound(request.policy)
             version = stored.current.version + 1
@@ -136,7 +137,7 @@ class PolicyBook:
             if await self._store.add_version(stored, policy, [self._event(policy)], answer):
                 self._changed()
                 return shown
-        raise Aborted(reason_pb2.REASON_CONFLICT, "Others were faster each time; try again")
+        raise Aborted(reason_pb2.REASON_CONFLICT, said(cause_pb2.CAUSE_OTHERS_WERE_FASTER))
 
     async def activate(self, request: pb.ActivatePolicyRequest, by: str = "") -> policy_pb2.Policy:
         """Make a policy the active one. Raises NotFound, Aborted (ETAG_MISMATCH)."""
@@ -149,7 +150,7 @@ class PolicyBook:
             stored = await self._require(request.name)
             if request.etag and request.etag != stored.etag:
                 raise Aborted(
-                    reason_pb2.REASON_ETAG_MISMATCH, "The policy was changed meanwhile; read it"
+                    reason_pb2.REASON_ETAG_MISMATCH, said(cause_pb2.CAUSE_CHANGED_MEANWHILE)
                 )
             version = stored.current.version
             adoption = Adoption(request.name, version, by, self._now_ms())
@@ -160,7 +161,7 @@ class PolicyBook:
             if await self._store.activate(pointer, adoption, [self._event(shown)], answer):
                 self._changed()
                 return shown
-        raise Aborted(reason_pb2.REASON_CONFLICT, "Others were faster each time; try again")
+        raise Aborted(reason_pb2.REASON_CONFLICT, said(cause_pb2.CAUSE_OTHERS_WERE_FASTER))
 
     def _now_ms(self) -> int:
         return int(self._now().timestamp() * 1000)
@@ -171,7 +172,9 @@ class PolicyBook:
     async def _require(self, name: str) -> StoredPolicy:
         stored = await self._store.get(name) if name else None
         if stored is None:
-            raise NotFound(reason_pb2.REASON_NOT_FOUND, "There is no such policy")
+            raise NotFound(
+                reason_pb2.REASON_NOT_FOUND, said(cause_pb2.CAUSE_NO_SUCH_THING, name="policy")
+            )
         return stored
 
 

@@ -6,12 +6,13 @@ from typing import Protocol
 
 from services.chassis import names, paging
 from services.chassis.access import Delegations, Principal, require_organization
-from services.chassis.errors import InvalidArgument, NotFound, Violation
+from services.chassis.causes import said
+from services.chassis.errors import NotFound, Violation, invalid
 from services.matching.domain.book import Book
 from services.matching.store.explanations import Explanations
 from services.matching.store.memory import Fairness
 from services.matching.usecases.rounds import RoundDesk
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.matching.v1 import explanation_pb2, proposal_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb
 
@@ -69,7 +70,7 @@ class ReadingRoom:
         if found is None:
             raise NotFound(
                 reason_pb2.REASON_NOT_FOUND,
-                "No round explains this: none has run since it was posted",
+                said(cause_pb2.CAUSE_NOT_EXPLAINED_YET),
             )
         return found
 
@@ -99,10 +100,7 @@ class ReadingRoom:
                 principal, organization, write=False, delegations=self._delegations
             )
             if not organization:
-                wrong = Violation("organization", "The organization is missing", "Name it")
-                raise InvalidArgument(
-                    reason_pb2.REASON_FIELD_INVALID, wrong.description, violations=[wrong]
-                )
+                raise invalid(Violation("organization", said(cause_pb2.CAUSE_MISSING)))
         bound = paging.bound_to(request)
         after = str(paging.decode(request.page_token, bound).get("after", ""))
         size = request.page_size or _DEFAULT_PAGE

@@ -6,9 +6,10 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from services.chassis.causes import said
 from services.chassis.errors import Aborted
 from services.matching.store.rounds import Rounds, StoredRound
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.matching.v1 import round_pb2
 
 _ATTEMPTS = 12
@@ -51,7 +52,7 @@ class RoundWriter:
             for _ in range(_ATTEMPTS):
                 if self.stored.owner != self._owner:
                     raise Aborted(
-                        reason_pb2.REASON_ROUND_STATE, "Another process has taken the round over"
+                        reason_pb2.REASON_ROUND_STATE, said(cause_pb2.CAUSE_ROUND_TAKEN_OVER)
                     )
                 if unless_cancelled and self.stored.cancelled:
                     raise Cancelled
@@ -62,7 +63,7 @@ class RoundWriter:
                 await self.refresh()
                 if done:
                     return
-            raise Aborted(reason_pb2.REASON_CONFLICT, "The round is changed by others all the time")
+            raise Aborted(reason_pb2.REASON_CONFLICT, said(cause_pb2.CAUSE_OTHERS_WERE_FASTER))
 
     async def refresh(self) -> StoredRound:
         """Read the round again."""

@@ -8,12 +8,13 @@ from datetime import datetime
 from services.chassis import names, paging
 from services.chassis.access import Principal
 from services.chassis.aggregates import Answer, request_digest, stored_answer
+from services.chassis.causes import said
 from services.chassis.errors import (
     Aborted,
     FailedPrecondition,
-    InvalidArgument,
     NotFound,
     Violation,
+    invalid,
 )
 from services.chassis.mongo import DuplicateKey
 from services.matching import redact
@@ -27,7 +28,7 @@ from services.matching.usecases.clearing import ANSWER, Clearing
 from services.matching.usecases.policies import PolicyBook
 from services.matching.usecases.round_end import INPUTS
 from services.matching.usecases.settlement import utc_now
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb
 from spareline.matching.v1 import round_pb2
 
@@ -71,10 +72,8 @@ class RoundDesk:
         FailedPrecondition (ROUND_RUNNING) when too many wait already.
         """
         if request.seed >= _SEEDS:
-            wrong = Violation("seed", "The seed is too large", f"Use one below {_SEEDS}")
-            raise InvalidArgument(
-                reason_pb2.REASON_FIELD_INVALID, wrong.sentence(), violations=[wrong]
-            )
+            wrong = Violation("seed", said(cause_pb2.CAUSE_SEED_TOO_LARGE, bound=_SEEDS))
+            raise invalid(wrong)
         identity = names.derived_id("rounds", request.request_id)
         digest = request_digest(request)
         known = await self._store.get(f"rounds/{identity}")
@@ -83,7 +82,7 @@ class RoundDesk:
             return known.round
         if len(await self._store.under_way()) >= _MOST_WAITING:
             raise FailedPrecondition(
-                reason_pb2.REASON_ROUND_RUNNING, "A round is running, and others wait already"
+                reason_pb2.REASON_ROUND_RUNNING, said(cause_pb2.CAUSE_ROUND_RUNNING)
             )
         limits = {}
         if request.HasField("time_limit"):
@@ -178,13 +177,13 @@ class RoundDesk:
             if stored.holding or stored.round.state not in UNDER_WAY:
                 raise FailedPrecondition(
                     reason_pb2.REASON_ROUND_STATE,
-                    "The round has ended, or its proposals are being made",
+                    said(cause_pb2.CAUSE_ROUND_ENDED),
                     metadata={"state": Round.State.Name(stored.round.state)},
                 )
             answer = Answer(request.request_id, digest, b"")
             if await self._store.save(stored, stored.round, (), answer, cancelled=True):
                 return await self.wait(request.name, principal, _CANCEL_SECONDS)
-        raise Aborted(reason_pb2.REASON_CONFLICT, "The round changes all the time; try again")
+        raise Aborted(reason_pb2.REASON_CONFLICT, said(cause_pb2.CAUSE_OTHERS_WERE_FASTER))
 
     async def verify(self, request: pb.VerifyRoundRequest) -> round_pb2.Verification:
         """Check a stored round from its stored book. Raises NotFound, ROUND_STATE."""
@@ -195,7 +194,7 @@ class RoundDesk:
         answer = await self._artifacts.get(request.name, ANSWER)
         if stored.round.state != Round.STATE_COMPLETED or inputs is None or answer is None:
             raise FailedPrecondition(
-                reason_pb2.REASON_ROUND_STATE, "Only a completed round can be verified"
+                reason_pb2.REASON_ROUND_STATE, said(cause_pb2.CAUSE_ROUND_NOT_COMPLETED)
             )
         return await self._runner.verify(stored.round, inputs, answer, replay=request.replay)
 
@@ -207,7 +206,7 @@ class RoundDesk:
             raise _no_round()
         if stored.round.state != Round.STATE_COMPLETED:
             raise FailedPrecondition(
-                reason_pb2.REASON_ROUND_STATE, "The market of a completed round only can be taken"
+                reason_pb2.REASON_ROUND_STATE, said(cause_pb2.CAUSE_ROUND_NOT_COMPLETED)
             )
 
     async def _require(self, name: str, principal: Principal) -> StoredRound:
@@ -249,4 +248,4 @@ def _seen(round_: round_pb2.Round, principal: Principal) -> round_pb2.Round:
 
 
 def _no_round() -> NotFound:
-    return NotFound(reason_pb2.REASON_NOT_FOUND, "There is no such round")
+    return NotFound(reason_pb2.REASON_NOT_FOUND, said(cause_pb2.CAUSE_NO_SUCH_THING, name="round"))

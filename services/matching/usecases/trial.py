@@ -1,8 +1,9 @@
 """What-if rounds that try a policy nobody has stored, or take the market of an earlier round."""
 
-from services.chassis.errors import InvalidArgument, Violation
+from services.chassis.causes import said
+from services.chassis.errors import Violation, invalid
 from services.matching.domain import policies as rules
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb
 from spareline.matching.v1 import policy_pb2
 
@@ -15,19 +16,13 @@ def require_sound(request: pb.RunRoundRequest) -> None:
         ("inputs_of", bool(request.inputs_of)),
     ):
         if given and not request.what_if:
-            wrong.append(Violation(field, f"{field} is for trying out only", "Set what_if"))
+            wrong.append(Violation(field, said(cause_pb2.CAUSE_TRIAL_ONLY)))
     if request.HasField("trial_policy") and (request.policy or request.policy_version):
-        wrong.append(
-            Violation("policy", "There are two policies", "Leave out policy or trial_policy")
-        )
+        wrong.append(Violation("policy", said(cause_pb2.CAUSE_TWO_POLICIES)))
     if request.inputs_of and request.HasField("as_of"):
-        wrong.append(
-            Violation("as_of", "The moment is that of inputs_of", "Leave out as_of or inputs_of")
-        )
+        wrong.append(Violation("as_of", said(cause_pb2.CAUSE_TWO_MOMENTS)))
     if wrong:
-        raise InvalidArgument(
-            reason_pb2.REASON_FIELD_INVALID, wrong[0].sentence(), violations=wrong
-        )
+        raise invalid(*wrong)
     if request.HasField("trial_policy"):
         rules.require_sound(request.trial_policy, "trial_policy")
 

@@ -28,7 +28,9 @@ from typing import Literal, TypeGuard
 
 from rapidfuzz import fuzz, process
 
+from services.chassis.causes import Said, said
 from services.registry.domain.taxonomy_model import Attribute, AttributeType, Rule, Value
+from spareline.errors.v1 import cause_pb2
 
 Role = Literal["offer", "demand"]
 
@@ -51,8 +53,7 @@ class Problem:
     """One thing wrong with a field, and what to change."""
 
     field: str
-    what: str
-    mend: str
+    said: Said
 
 
 def satisfies(attribute: Attribute, offered: Value | None, asked: Value) -> bool:
@@ -138,8 +139,7 @@ def problems(
         found += [
             Problem(
                 f"attributes.{attribute.key}",
-                f"{attribute.name.en} is missing",
-                f"State {attribute.name.en}: {_wanted(attribute, role)}",
+                said(cause_pb2.CAUSE_ATTRIBUTE_MISSING),
             )
             for attribute in attributes.values()
             if attribute.required_in_offer and attribute.key not in values
@@ -148,29 +148,25 @@ def problems(
 
 
 def _unknown(key: str, attributes: Mapping[str, Attribute]) -> list[Problem]:
+    known = ", ".join(attributes)
     nearest = process.extractOne(key, list(attributes), scorer=fuzz.WRatio)
     if nearest is None:
-        mend = "Leave it out: this capability has no attributes"
+        words = said(cause_pb2.CAUSE_NO_ATTRIBUTES)
     elif nearest[1] >= 60:
-        mend = f"Did you mean {nearest[0]}? Known attributes: {', '.join(attributes)}"
+        words = said(cause_pb2.CAUSE_ATTRIBUTE_MISSPELT, near=nearest[0], known=known)
     else:
-        mend = f"Use one of: {', '.join(attributes)}"
-    return [Problem(f"attributes.{key}", "the capability has no such attribute", mend)]
+        words = said(cause_pb2.CAUSE_ATTRIBUTE_UNKNOWN, known=known)
+    return [Problem(f"attributes.{key}", words)]
 
 
 def _misfit(attribute: Attribute, value: Value, role: Role) -> list[Problem]:
     """Check one value's shape and limits."""
-    field = f"attributes.{attribute.key}"
     if attribute.type is AttributeType.BOOLEAN:
         return [] if isinstance(value, bool) else _wrong_type(attribute, role)
     if attribute.type is AttributeType.TEXT:
         if not isinstance(value, str):
             return _wrong_type(attribute, role)
-        if not value.strip() or len(value) > TEXT_LIMIT:
-            return [
-                Problem(field, "the text is empty or too long", f"Give {_wanted(attribute, role)}")
-            ]
-        return []
+        return [] if value.strip() and len(value) <= TEXT_LIMIT else _wrong_type(attribute, role)
     if attribute.type in (AttributeType.INTEGER, AttributeType.RANGE):
         return _integer_misfit(attribute, value, role)
     return _choice_misfit(attribute, value, role)
@@ -178,8 +174,7 @@ def _misfit(attribute: Attribute, value: Value, role: Role) -> list[Problem]:
 
 def _wrong_type(attribute: Attribute, role: Role) -> list[Problem]:
     # Worded only when it is told: an import checks hundreds of thousands of values.
-    what, mend = f"{attribute.name.en} has the wrong type", f"Give {_wanted(attribute, role)}"
-    return [Problem(f"attributes.{attribute.key}", what, mend)]
+    return [Problem(f"attributes.{attribute.key}", _wanted(attribute, role))]
 
 
 def _integer_misfit(attribute: Attribute, value: Value, role: Role) -> list[Problem]:
@@ -189,11 +184,10 @@ def _integer_misfit(attribute: Attribute, value: Value, role: Role) -> list[Prob
     ends = _as_range(value)
     if ends is None:
         if isinstance(value, tuple):
-            return [Problem(field, "the range ends before it begins", "Put the lower number first")]
+            return [Problem(field, said(cause_pb2.CAUSE_RANGE_REVERSED))]
         return _wrong_type(attribute, role)
     if ends[0] < attribute.minimum or ends[1] > attribute.maximum:
-        what = f"{attribute.name.en} is out of range"
-        return [Problem(field, what, f"Give {_wanted(attribute, role)}")]
+        return _wrong_type(attribute, role)
     return []
 
 
@@ -205,7 +199,8 @@ def _choice_misfit(attribute: Attribute, value: Value, role: Role) -> list[Probl
     unknown = sorted(chosen - set(attribute.choices))
     known = ", ".join(attribute.choices)
     return [
-        Problem(field, f"{choice} is not a choice", f"Use one of: {known}") for choice in unknown
+        Problem(field, said(cause_pb2.CAUSE_NOT_A_CHOICE, choice=choice, choices=known))
+        for choice in unknown
     ]
 
 
@@ -216,16 +211,17 @@ def _takes_many(attribute: Attribute, role: Role) -> bool:
     )
 
 
-def _wanted(attribute: Attribute, role: Role) -> str:
-    """Describe the value that the attribute takes, for a mend."""
+def _wanted(attribute: Attribute, role: Role) -> Said:
+    """Say which value the attribute takes."""
     if attribute.type is AttributeType.BOOLEAN:
-        return "yes or no"
+        return said(cause_pb2.CAUSE_WANTS_YES_OR_NO)
     if attribute.type is AttributeType.TEXT:
-        return f"a text of 1 to {TEXT_LIMIT} characters"
+        return said(cause_pb2.CAUSE_WANTS_TEXT, most=TEXT_LIMIT)
     if attribute.type in (AttributeType.INTEGER, AttributeType.RANGE):
         ranged = attribute.type is AttributeType.RANGE
-        shape = "a whole number or a range" if ranged else "a whole number"
-        unit = f" in {attribute.unit}" if attribute.unit else ""
-        return f"{shape}{unit} from {attribute.minimum} to {attribute.maximum}"
-    many = "one or more of" if _takes_many(attribute, role) else "one of"
-    return f"{many}: {', '.join(attribute.choices)}"
+        cause = cause_pb2.CAUSE_WANTS_RANGE if ranged else cause_pb2.CAUSE_WANTS_NUMBER
+        unit = attribute.unit or "1"
+        return said(cause, least=attribute.minimum, most=attribute.maximum, unit=unit)
+    many = _takes_many(attribute, role)
+    cause = cause_pb2.CAUSE_WANTS_SOME_OF if many else cause_pb2.CAUSE_WANTS_ONE_OF
+    return said(cause, choices=", ".join(attribute.choices))

@@ -23,8 +23,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from services.chassis.causes import said
 from services.chassis.errors import FailedPrecondition
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.market.v1.organization_pb2 import CreditEvent, Organization
 from spareline.matching.v1.proposal_pb2 import Party, Proposal
 
@@ -137,7 +138,7 @@ def contest(experience: Experience, note: str) -> Experience:
     """
     if experience.verdict:
         raise FailedPrecondition(
-            reason_pb2.REASON_CREDIT_EVENT_STATE, "An operator has decided about it already"
+            reason_pb2.REASON_CREDIT_EVENT_STATE, said(cause_pb2.CAUSE_CREDIT_EVENT_DECIDED)
         )
     return replace(experience, contested=True, note=note)
 
@@ -150,7 +151,7 @@ def decide(experience: Experience, verdict: int, reason: str, instant_ms: int) -
     if not experience.contested:
         raise FailedPrecondition(
             reason_pb2.REASON_CREDIT_EVENT_STATE,
-            "Nobody contests it now; only a contested event is decided",
+            said(cause_pb2.CAUSE_CREDIT_EVENT_NOT_CONTESTED),
         )
     return replace(
         experience,

@@ -1,9 +1,11 @@
 """The rules of a demand that go beyond its proto's field rules."""
 
+from services.chassis.causes import said
 from services.registry.domain import periods
 from services.registry.domain.faults import Fault, under
 from services.registry.domain.taxonomy import Taxonomy
 from services.registry.domain.terms import capability_faults, organization_faults, period_fault
+from spareline.errors.v1 import cause_pb2
 from spareline.market.v1.demand_pb2 import Demand, Line
 
 OUTPUT_ONLY = ("state", "balances", "create_time", "update_time", "generation", "etag")
@@ -36,8 +38,7 @@ def faults(demand: Demand, owner: str, taxonomy: Taxonomy, root: str = "demand")
             found.append(
                 Fault(
                     under(root, f"preferred_organizations[{index}]"),
-                    f"{each} is both preferred and excluded",
-                    "Take it off one of the two lists",
+                    said(cause_pb2.CAUSE_PREFERRED_AND_EXCLUDED, name=each),
                 )
             )
     return found + _precedence_faults(demand, root)
@@ -67,18 +68,21 @@ def _sourcing_faults(line: Line, root: str) -> list[Fault]:
         return [
             Fault(
                 under(root, "sourcing.least_share"),
-                f"least_share is {share}, but only {line.quantity} ticks are asked",
-                f"Lower it to at most {line.quantity}",
+                said(cause_pb2.CAUSE_SHARE_ABOVE_QUANTITY, share=share, quantity=line.quantity),
             )
         ]
     if partners * share > line.quantity:
         return [
             Fault(
                 under(root, "sourcing.max_partners"),
-                f"{partners} partners with at least {share} ticks each do not fit into "
-                f"{line.quantity} ticks",
-                f"Lower max_partners to at most {line.quantity // share}, "
-                f"or least_share to at most {line.quantity // partners}",
+                said(
+                    cause_pb2.CAUSE_SHARES_DO_NOT_FIT,
+                    partners=partners,
+                    share=share,
+                    quantity=line.quantity,
+                    most_partners=line.quantity // share,
+                    most_share=line.quantity // partners,
+                ),
             )
         ]
     return []
@@ -95,8 +99,11 @@ def _precedence_faults(demand: Demand, root: str) -> list[Fault]:
             found.append(
                 Fault(
                     f"{at}.{side}",
-                    f"there is no line {getattr(pair, side)}",
-                    f"Name one of: {', '.join(lines)}",
+                    said(
+                        cause_pb2.CAUSE_LINE_UNKNOWN,
+                        line=getattr(pair, side),
+                        lines=", ".join(lines),
+                    ),
                 )
             )
         if unknown:
@@ -107,8 +114,7 @@ def _precedence_faults(demand: Demand, root: str) -> list[Fault]:
         found.append(
             Fault(
                 under(root, "precedences"),
-                f"the lines {' → '.join(cycle)} wait for each other",
-                "Take one of these precedences away",
+                said(cause_pb2.CAUSE_LINES_WAIT_FOR_EACH_OTHER, lines=" → ".join(cycle)),
             )
         )
     return found
@@ -125,9 +131,13 @@ def _sequence_faults(before: Line, after: Line, at: str) -> list[Fault]:
     return [
         Fault(
             f"{at}.after",
-            f"{after.id} may end by {after.window.latest} at the latest, but {before.id} starts "
-            f"in {before.window.earliest} at the earliest",
-            f"Let the window of {after.id} reach further, or that of {before.id} begin earlier",
+            said(
+                cause_pb2.CAUSE_SEQUENCE_IMPOSSIBLE,
+                after=after.id,
+                latest=after.window.latest,
+                before=before.id,
+                earliest=before.window.earliest,
+            ),
         )
     ]
 

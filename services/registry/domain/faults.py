@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.chassis.errors import InvalidArgument, Violation
+from services.chassis.causes import Said
+from services.chassis.errors import InvalidArgument, Violation, invalid
 from spareline.errors.v1 import reason_pb2
 
 
@@ -12,13 +13,12 @@ class Fault:
     """One field that is wrong. ``reason`` is a value of ``spareline.errors.v1.Reason``."""
 
     field: str
-    what: str
-    mend: str
+    said: Said
     reason: int = reason_pb2.REASON_FIELD_INVALID
 
     def violation(self) -> Violation:
         """Return what the caller is told."""
-        return Violation(self.field, self.what, self.mend)
+        return Violation(self.field, self.said)
 
 
 def under(root: str, field: str) -> str:
@@ -28,10 +28,4 @@ def under(root: str, field: str) -> str:
 
 def refusal(faults: Sequence[Fault]) -> InvalidArgument:
     """Return the error that tells all faults; its reason is that of the first."""
-    first = faults[0]
-    more = "" if len(faults) == 1 else f" (and {len(faults) - 1} more)"
-    return InvalidArgument(
-        first.reason,
-        first.violation().sentence() + more,
-        violations=[fault.violation() for fault in faults],
-    )
+    return invalid(*(fault.violation() for fault in faults), reason=faults[0].reason)

@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
+from services.chassis.causes import said
 from services.registry.domain.faults import Fault, refusal
+from spareline.errors.v1 import cause_pb2
 
 M = TypeVar("M", bound=Message)
 
@@ -35,5 +37,5 @@ def _fault(message: Message, path: str, changeable: Sequence[str], root: str) ->
     known = FieldMask(paths=[path]).IsValidForDescriptor(descriptor)
     if known and path.split(".", 1)[0] in changeable:
         return None
-    what = f"{path} cannot be changed" if known else f"{root} has no field {path}"
-    return Fault("update_mask", what, f"Use paths of: {', '.join(changeable)}")
+    cause = cause_pb2.CAUSE_FIELD_FIXED if known else cause_pb2.CAUSE_FIELD_UNKNOWN
+    return Fault("update_mask", said(cause, root=root, path=path, changeable=", ".join(changeable)))

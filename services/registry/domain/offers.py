@@ -1,8 +1,10 @@
 """The rules of an offer that go beyond its proto's field rules."""
 
+from services.chassis.causes import said
 from services.registry.domain.faults import Fault, under
 from services.registry.domain.taxonomy import Taxonomy
 from services.registry.domain.terms import capability_faults, organization_faults, period_fault
+from spareline.errors.v1 import cause_pb2
 from spareline.market.v1.offer_pb2 import Offer
 
 OUTPUT_ONLY = ("state", "balances", "create_time", "update_time", "generation", "etag")
@@ -51,17 +53,14 @@ def _capacity_faults(offer: Offer, root: str) -> list[Fault]:
         field = under(root, f"capacity[{index}].period")
         found += period_fault(each.period, field)
         if each.period in seen:
-            found.append(
-                Fault(field, f"{each.period} is given twice", "Add both quantities up in one entry")
-            )
+            found.append(Fault(field, said(cause_pb2.CAUSE_PERIOD_TWICE, period=each.period)))
         seen.add(each.period)
     total = sum(each.quantity for each in offer.capacity)
     if total == 0:
         found.append(
             Fault(
                 under(root, "capacity"),
-                "there is no capacity in any period",
-                "Give a quantity for at least one period, or withdraw the offer",
+                said(cause_pb2.CAUSE_NO_CAPACITY),
             )
         )
     # One line may draw on several periods, so what bounds an order is the whole capacity.
@@ -71,8 +70,7 @@ def _capacity_faults(offer: Offer, root: str) -> list[Fault]:
             found.append(
                 Fault(
                     under(root, name),
-                    f"{name} is {wanted}, but all periods together have only {total} ticks",
-                    f"Lower {name} to at most {total}, or offer more capacity",
+                    said(cause_pb2.CAUSE_ABOVE_CAPACITY, most=total),
                 )
             )
     return found

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
+from services.chassis.causes import said
 from services.registry.domain import refusals
+from spareline.errors.v1 import cause_pb2
 from spareline.market.v1.organization_pb2 import Contact, Organization
 
 OWN = (
@@ -20,12 +22,6 @@ OWN = (
 BY_OPERATORS = ("verification",)
 CONTACT = tuple(f"contact.{field.name}" for field in Contact.DESCRIPTOR.fields)
 
-_FIXED_MENDS = {
-    "kind": "The kind is fixed; register another organization",
-    "name": "The name is fixed",
-    "etag": "Give the etag in the organization, not in the mask",
-}
-
 
 def paths_to_change(given: Organization, mask: Sequence[str], *, operator: bool) -> list[str]:
     """Return the paths of an update; without a mask, those that are set and can be changed.
@@ -40,13 +36,11 @@ def paths_to_change(given: Organization, mask: Sequence[str], *, operator: bool)
     for path in mask:
         if path in BY_OPERATORS:
             if not operator:
-                raise refusals.role_missing("Only operators say how far papers were checked")
+                raise refusals.role_missing(said(cause_pb2.CAUSE_OPERATORS_CHECK_PAPERS))
         elif path not in OWN and path not in CONTACT:
-            raise refusals.field_invalid(
-                f"organization.{path}",
-                f"{path} cannot be changed",
-                _FIXED_MENDS.get(path, "Leave it out of update_mask"),
-            )
+            changeable = ", ".join((*OWN, *CONTACT))
+            words = said(cause_pb2.CAUSE_FIELD_FIXED, path=path, changeable=changeable)
+            raise refusals.field_invalid(f"organization.{path}", words)
     return list(mask)
 
 

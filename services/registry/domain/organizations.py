@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from services.chassis import names
+from services.chassis.causes import said
 from services.registry.domain import refusals
 from services.registry.domain.instants import timestamp
+from spareline.errors.v1 import cause_pb2
 from spareline.events.v1 import events_pb2
 from spareline.market.v1 import disclosure_pb2
 from spareline.market.v1.organization_pb2 import Organization
@@ -69,7 +71,7 @@ def kind_of(given: Organization, allowed: Sequence[int]) -> "Organization.Kind.V
     if kind not in allowed:
         possible = ", ".join(Organization.Kind.Name(each) for each in _known(allowed))
         raise refusals.field_invalid(
-            "organization.kind", "This kind cannot join this way", f"Choose one of {possible}"
+            "organization.kind", said(cause_pb2.CAUSE_KIND_CANNOT_JOIN, kinds=possible)
         )
     return kind
 

@@ -11,8 +11,9 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from services.chassis.causes import said
 from services.chassis.errors import ResourceExhausted
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ class Passwords:
         if self._running >= self._most:
             raise ResourceExhausted(
                 reason_pb2.REASON_RATE_LIMITED,
-                "Too many sign-ins at once; try again in a moment",
+                said(cause_pb2.CAUSE_TOO_MANY_SIGN_INS),
                 metadata={"retry_seconds": "5"},
             )
         self._running += 1

@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 from rapidfuzz import fuzz, process
 
+from services.chassis.causes import said
 from services.registry.domain import attribute_rules
 from services.registry.domain.attribute_rules import Problem, Role, satisfies
 from services.registry.domain.taxonomy_model import (
@@ -41,6 +42,7 @@ from services.registry.domain.taxonomy_schema import (
     resolve,
 )
 from services.registry.domain.taxonomy_search import Hit, SearchIndex
+from spareline.errors.v1 import cause_pb2
 
 __all__ = [
     "TAXONOMY_DIRECTORY",
@@ -143,8 +145,12 @@ class Taxonomy:
         capability = self._capabilities.get(code)
         if capability is None:
             nearest = self.nearest(code)
-            mend = f"Did you mean {nearest}?" if nearest else "Search for a known capability"
-            return [Problem("capability", f"{code} is not a known capability", mend)]
+            cause = (
+                cause_pb2.CAUSE_CAPABILITY_MISSPELT
+                if nearest
+                else cause_pb2.CAUSE_CAPABILITY_UNKNOWN
+            )
+            return [Problem("capability", said(cause, code=code, near=nearest))]
         return attribute_rules.problems(capability.attributes, values, role)
 
     def extended(self, node_mapping: Mapping[str, object]) -> Taxonomy:

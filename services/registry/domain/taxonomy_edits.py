@@ -5,37 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from services.chassis.causes import said
 from services.registry.domain.faults import Fault
 from services.registry.domain.taxonomy import Taxonomy
 from services.registry.domain.taxonomy_schema import CODE, TaxonomyError, read_node
+from spareline.errors.v1 import cause_pb2
 
 Edit = tuple[str, Mapping[str, object]]
 """A code, and its definition in the form of a taxonomy file."""
 
-# What the taxonomy says is wrong begins or ends so; this is what helps.
-_MENDS = (
-    ("the capability above it is unknown", "Add the capability above it first, or mend the code"),
-    ("the top of a branch has to state", "Give a unit, and say whether goods travel"),
-    ("an inherited attribute keeps", "Leave type, rule and unit empty"),
-    ("a new attribute has to state", "Give all three, or use the key of an inherited attribute"),
-    ("the rule ", "Choose a rule that fits the type"),
-    ("choices are for the types", "Give choices, or choose another type"),
-    ("minimum is above maximum", "Put the lower number first"),
-    ("unit can't change", "Leave the unit; deprecate this capability and add a new one"),
-    ("unit ", "Use another code for the unit, or the same name and resolution"),
-    ("can't be taken away", "Mark it as deprecated instead"),
-    ("type, rule and unit can't change", "Add another attribute, and deprecate this one"),
-    ("can't take away", "Mark the choice as deprecated instead"),
-    ("bounds can't become narrower", "Leave the bounds, or make them wider"),
-    ("is missing", "Give it"),
-    ("is not written as", "Use lower-case letters, digits, and - or _ between them"),
-    ("is empty", "Give it in both languages"),
-)
-# The words of the library that reads forms, and ours.
-_PLAIN = (
-    ("String should have at least 1 character", "it is empty"),
-    ("Field required", "it is missing"),
-    ("String should match pattern", "it is not written as it has to be"),
+# What the taxonomy says is wrong, in its words and in those of the library that reads forms.
+_CAUSES = (
+    ("the capability above it is unknown", cause_pb2.CAUSE_PARENT_UNKNOWN),
+    ("the top of a branch has to state", cause_pb2.CAUSE_TOP_INCOMPLETE),
+    ("an inherited attribute keeps", cause_pb2.CAUSE_INHERITED_IS_FIXED),
+    ("a new attribute has to state", cause_pb2.CAUSE_ATTRIBUTE_INCOMPLETE),
+    ("type, rule and unit can't change", cause_pb2.CAUSE_ATTRIBUTE_IS_FIXED),
+    ("the rule ", cause_pb2.CAUSE_RULE_DOES_NOT_FIT),
+    ("choices are for the types", cause_pb2.CAUSE_CHOICES_DO_NOT_FIT),
+    ("minimum is above maximum", cause_pb2.CAUSE_BOUNDS_REVERSED),
+    ("unit can't change", cause_pb2.CAUSE_UNIT_IS_FIXED),
+    ("unit ", cause_pb2.CAUSE_UNIT_MEANS_ANOTHER),
+    ("can't be taken away", cause_pb2.CAUSE_ATTRIBUTE_STAYS),
+    ("can't take away", cause_pb2.CAUSE_CHOICE_STAYS),
+    ("bounds can't become narrower", cause_pb2.CAUSE_BOUNDS_ONLY_WIDEN),
+    ("Field required", cause_pb2.CAUSE_MISSING),
+    ("String should have at least 1 character", cause_pb2.CAUSE_EMPTY_NAME),
+    ("String should match pattern", cause_pb2.CAUSE_WRONGLY_WRITTEN),
 )
 
 
@@ -68,15 +64,17 @@ def _form_faults(edits: Sequence[Edit], root: str) -> list[Fault]:
     for index, (code, node) in enumerate(edits):
         field = f"{root}[{index}]"
         if not CODE.fullmatch(code):
-            mend = "Use lower-case letters, digits and dashes, with dots between the steps"
-            faults.append(Fault(f"{field}.code", f"{code or 'the code'} is no dotted code", mend))
+            words = said(cause_pb2.CAUSE_NOT_A_CAPABILITY_CODE, code=code)
+            faults.append(Fault(f"{field}.code", words))
         elif code in seen:
-            faults.append(Fault(f"{field}.code", f"{code} is edited twice", "Keep one of them"))
+            faults.append(Fault(f"{field}.code", said(cause_pb2.CAUSE_EDITED_TWICE, code=code)))
         seen.add(code)
         try:
             read_node(node, code)
         except TaxonomyError as error:
-            faults += [_fault(field, each.removeprefix(f"{code}: ")) for each in error.problems]
+            faults += [
+                _fault(field, each.removeprefix(f"{code}: "), code) for each in error.problems
+            ]
     return faults
 
 
@@ -91,12 +89,11 @@ def _placed(problem: str, edits: Sequence[Edit], root: str) -> Fault:
     codes = [each for each, _ in edits]
     nearest = next((each for each in above if each in codes), codes[0] if codes else "")
     field = f"{root}[{codes.index(nearest)}]" if nearest else root
-    found = _fault(field, rest)
-    return found if nearest == code else Fault(found.field, f"{code}: {found.what}", found.mend)
+    return _fault(field, rest, code)
 
 
-def _fault(field: str, rest: str) -> Fault:
+def _fault(field: str, rest: str, code: str) -> Fault:
     path, _, what = rest.rpartition(": ")
-    what = next((plain for words, plain in _PLAIN if words in what), what)
-    mend = next((mend for words, mend in _MENDS if words in what), "Change it, and check again")
-    return Fault(".".join(part for part in (field, path) if part), what, mend)
+    known = (cause for words, cause in _CAUSES if words in what)
+    words = said(next(known, cause_pb2.CAUSE_DEFINITION_WRONG), code=code, detail=what)
+    return Fault(".".join(part for part in (field, path) if part), words)

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.chassis import names
+from services.chassis.causes import Said, said
 from services.registry.domain import periods
 from services.registry.domain.faults import Fault, under
 from services.registry.domain.taxonomy import Role, Taxonomy, Value
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.market.v1 import capability_pb2
 
 ORGANIZATION = "organizations/{organization}"
@@ -38,8 +39,7 @@ def capability_faults(
         return [
             Fault(
                 under(root, "capability"),
-                f"{code} is not a known capability",
-                _nearby(code, taxonomy),
+                _unknown(code, taxonomy),
                 reason_pb2.REASON_CAPABILITY_UNKNOWN,
             )
         ]
@@ -49,13 +49,13 @@ def capability_faults(
         value = value_of(message)
         if value is None:
             field = under(root, f"attributes[{key}]")
-            faults.append(Fault(field, f"{key} has no value", "Give one, or leave it out"))
+            faults.append(Fault(field, said(cause_pb2.CAUSE_ATTRIBUTE_EMPTY)))
         else:
             values[key] = value
     for problem in taxonomy.validate_attributes(code, values, role):
         key = problem.field.removeprefix("attributes.")
         field = under(root, f"attributes[{key}]")
-        faults.append(Fault(field, problem.what, problem.mend, reason_pb2.REASON_ATTRIBUTE_INVALID))
+        faults.append(Fault(field, problem.said, reason_pb2.REASON_ATTRIBUTE_INVALID))
     return faults
 
 
@@ -65,8 +65,7 @@ def retired_faults(codes: Mapping[str, str], taxonomy: Taxonomy, root: str) -> l
     return [
         Fault(
             under(root, field),
-            f"{capability.code} is deprecated",
-            "Choose another capability; what was posted of this one stays",
+            said(cause_pb2.CAUSE_CAPABILITY_DEPRECATED, code=capability.code),
             reason_pb2.REASON_CAPABILITY_UNKNOWN,
         )
         for field, capability in found.items()
@@ -74,13 +73,13 @@ def retired_faults(codes: Mapping[str, str], taxonomy: Taxonomy, root: str) -> l
     ]
 
 
-def _nearby(code: str, taxonomy: Taxonomy) -> str:
+def _unknown(code: str, taxonomy: Taxonomy) -> Said:
     words = code.rpartition(".")[2].replace("-", " ").replace("_", " ")
     found = [taxonomy.nearest(code), *(hit.capability.code for hit in taxonomy.search(words)[:2])]
     near = list(dict.fromkeys(each for each in found if each))
     if near:
-        return f"Did you mean {' or '.join(near)}?"
-    return "Search for a known capability with SearchCapabilities"
+        return said(cause_pb2.CAUSE_CAPABILITY_MISSPELT, code=code, near=", ".join(near))
+    return said(cause_pb2.CAUSE_CAPABILITY_UNKNOWN, code=code)
 
 
 def organization_faults(listed: Iterable[str], owner: str, field: str) -> list[Fault]:
@@ -89,11 +88,9 @@ def organization_faults(listed: Iterable[str], owner: str, field: str) -> list[F
     for index, name in enumerate(listed):
         at = f"{field}[{index}]"
         if not names.matches(ORGANIZATION, name):
-            faults.append(Fault(at, f"{name} names no organization", f"Write it as {ORGANIZATION}"))
+            faults.append(Fault(at, said(cause_pb2.CAUSE_NOT_AN_ORGANIZATION, name=name)))
         elif name == owner:
-            faults.append(
-                Fault(at, "an organization never meets itself in the market", "Leave it out")
-            )
+            faults.append(Fault(at, said(cause_pb2.CAUSE_ONESELF)))
     return faults
 
 
@@ -101,4 +98,4 @@ def period_fault(week: str, field: str) -> list[Fault]:
     """Check that a week exists; its form is checked by the proto's own rule."""
     if periods.exists(week):
         return []
-    return [Fault(field, f"{week} does not exist", "Give an ISO week such as 2026-W48")]
+    return [Fault(field, said(cause_pb2.CAUSE_NOT_A_WEEK, period=week))]

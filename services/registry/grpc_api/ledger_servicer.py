@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
+from services.chassis.causes import said
 from services.registry import convert
 from services.registry.domain import ledger as domain
 from services.registry.domain import periods
@@ -10,7 +11,7 @@ from services.registry.domain.instants import milliseconds
 from services.registry.grpc_api.callers import Context
 from services.registry.posting_parts import PostingParts
 from services.registry.usecases.ledger import Outcome, Ref
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.registry.v1 import ledger_service_pb2 as api
 from spareline.registry.v1.ledger_service_pb2_grpc import LedgerServiceServicer
 
@@ -83,12 +84,15 @@ def _claim(message: api.Claim, root: str) -> domain.Claim:
     """Read a claim. Raises InvalidArgument naming what is missing or malformed."""
     faults = []
     if not message.HasField("expire_time"):
-        mend = "Say until when it holds, such as the end of the proposal's lease"
-        faults.append(Fault(f"{root}.expire_time", "a hold needs an end", mend))
+        faults.append(Fault(f"{root}.expire_time", said(cause_pb2.CAUSE_HOLD_WITHOUT_END)))
     for index, leg in enumerate(message.legs):
         if not periods.exists(leg.period):
-            mend = "Give an ISO week such as 2026-W48"
-            faults.append(Fault(f"{root}.legs[{index}].period", f"{leg.period} is no week", mend))
+            faults.append(
+                Fault(
+                    f"{root}.legs[{index}].period",
+                    said(cause_pb2.CAUSE_NOT_A_WEEK, period=leg.period),
+                )
+            )
     if faults:
         raise refusal(faults)
     legs = tuple(domain.Leg(leg.offer, leg.line, leg.period, leg.quantity) for leg in message.legs)
@@ -113,7 +117,7 @@ def _require_distinct(claims: Sequence[str]) -> None:
     for index, claim in enumerate(claims):
         if claim in seen:
             field = f"claims[{index}].claim"
-            raise refusal([Fault(field, f"{claim} is given twice", "Give each claim once")])
+            raise refusal([Fault(field, said(cause_pb2.CAUSE_CLAIM_TWICE, claim=claim))])
         seen.add(claim)
 
 

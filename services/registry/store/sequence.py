@@ -6,9 +6,10 @@ exact: a page costs the same whether a day brought ten postings or thirty thousa
 
 import asyncio
 
+from services.chassis.causes import said
 from services.chassis.errors import Unavailable
 from services.chassis.mongo import Collection, DuplicateKey
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 
 ATTEMPTS = 50
 
@@ -37,7 +38,7 @@ class Sequence:
                 if await self._move(last, last + count):
                     return last + 1
                 await asyncio.sleep(0.002)
-        raise Unavailable(reason_pb2.REASON_UNAVAILABLE, "Too much is posted at once; try again")
+        raise Unavailable(reason_pb2.REASON_UNAVAILABLE, said(cause_pb2.CAUSE_TOO_MUCH_AT_ONCE))
 
     async def _move(self, last: int, new: int) -> bool:
         if last == 0:

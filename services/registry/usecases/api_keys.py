@@ -7,6 +7,7 @@ from google.protobuf.empty_pb2 import Empty
 from services.chassis import names
 from services.chassis.access import Principal
 from services.chassis.aggregates import Document
+from services.chassis.causes import said
 from services.registry.domain import refusals
 from services.registry.domain.instants import Clock, milliseconds, timestamp
 from services.registry.domain.secret_tokens import API_KEY, SecretToken
@@ -16,6 +17,7 @@ from services.registry.store.organizations import ACTIVE, Organizations
 from services.registry.usecases import pages
 from services.registry.usecases.authority import require_owner_of
 from services.registry.usecases.replay import Replay
+from spareline.errors.v1 import cause_pb2
 from spareline.market.v1.organization_pb2 import ApiKey
 from spareline.registry.v1 import identity_service_pb2 as api
 
@@ -51,7 +53,7 @@ class Keys:
             return repeated
         if wanted.HasField("expire_time") and milliseconds(wanted.expire_time) <= now:
             raise refusals.field_invalid(
-                "api_key.expire_time", "This instant has passed", "Choose a later one, or none"
+                "api_key.expire_time", said(cause_pb2.CAUSE_INSTANT_PASSED)
             )
         token = SecretToken.make(API_KEY, identity)
         key = ApiKey(

@@ -8,8 +8,9 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
+from services.chassis.causes import said
 from services.chassis.errors import ResourceExhausted
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 
 PER_MINUTE = 10
 SIGN_UPS_PER_MINUTE = 30
@@ -58,7 +59,7 @@ class Attempts:
         seconds = max(1, math.ceil(stats.reset_time - time.time()))
         return ResourceExhausted(
             reason_pb2.REASON_RATE_LIMITED,
-            f"Too many attempts; try again in {seconds} seconds",
+            said(cause_pb2.CAUSE_TOO_MANY_ATTEMPTS, seconds=seconds),
             metadata={"retry_seconds": str(seconds)},
         )
 

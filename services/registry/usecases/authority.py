@@ -5,8 +5,10 @@ it registered itself, and that has no members of its own, it also manages.
 """
 
 from services.chassis.access import Principal
+from services.chassis.causes import said
 from services.registry.domain import refusals
 from services.registry.store.organizations import ACTIVE, Organizations
+from spareline.errors.v1 import cause_pb2
 
 
 async def require_owner_of(
@@ -31,4 +33,4 @@ async def require_owner_of(
         raise refusals.not_found(organization)
     if managed and document["managed_by"] == principal.organization != "":
         return
-    raise refusals.forbidden("This is left to the owners of the organization")
+    raise refusals.forbidden(said(cause_pb2.CAUSE_OWNERS_ONLY))

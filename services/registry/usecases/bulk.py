@@ -8,14 +8,15 @@ from typing import Generic
 from services.chassis import names, validation
 from services.chassis.access import organization_of
 from services.chassis.aggregates import Document, New
-from services.chassis.errors import DomainError
+from services.chassis.causes import said
+from services.chassis.errors import DomainError, Violation
 from services.chassis.grpc_errors import reason_name
 from services.registry import convert
 from services.registry.domain import refusals
 from services.registry.domain.faults import refusal
 from services.registry.usecases.kinds import M
 from services.registry.usecases.postings import Postings
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.market.v1.organization_pb2 import Organization
 from spareline.registry.v1 import registry_service_pb2 as api
 
@@ -138,11 +139,8 @@ class Bulk(Generic[M]):
                 name=item.name,
                 reason=reason_name(reason_pb2.REASON_ALREADY_EXISTS),
             )
-            error.problems.add(
-                field="name",
-                description=f"There is {item.name} already, with other content",
-                mend=f"Update it with Update{self.postings.kind.noun.title()}, or take another id",
-            )
+            words = said(cause_pb2.CAUSE_ALREADY_THERE_DIFFERENTLY, name=item.name)
+            error.problems.append(convert.field_problem("name", words))
 
     def _count(self, document: Document) -> None:
         if self.origin and not self.validate_only and document.get("import") == self.origin:
@@ -152,12 +150,10 @@ class Bulk(Generic[M]):
 
     def _refuse(self, index: int, name: str, error: DomainError) -> None:
         entry = self.response.errors.add(index=index, name=name, reason=reason_name(error.reason))
-        for violation in error.violations:
-            entry.problems.add(
-                field=violation.field, description=violation.description, mend=violation.mend
-            )
-        if not error.violations:
-            entry.problems.add(field="name", description=error.message)
+        entry.problems.extend(
+            convert.field_problem(each.field, each.said)
+            for each in error.violations or (Violation("name", error.said),)
+        )
 
 
 def only(organization: str) -> Allowed:
@@ -165,6 +161,6 @@ def only(organization: str) -> Allowed:
 
     async def allowed(name: str) -> None:
         if name != organization:
-            raise refusals.forbidden("This belongs to another organization than the file")
+            raise refusals.forbidden(said(cause_pb2.CAUSE_OTHERS_POSTING_IN_IMPORT))
 
     return allowed

@@ -3,12 +3,14 @@
 from services.chassis import names
 from services.chassis.access import Principal
 from services.chassis.aggregates import Document
+from services.chassis.causes import said
 from services.registry.domain import refusals
 from services.registry.domain.instants import Clock, timestamp
 from services.registry.domain.secret_tokens import CALENDAR, SecretToken
 from services.registry.store.calendar_feeds import CalendarFeeds as Store
 from services.registry.store.changes import ATTEMPTS
 from services.registry.usecases.replay import Replay
+from spareline.errors.v1 import cause_pb2
 from spareline.registry.v1 import calendar_service_pb2 as api
 from spareline.registry.v1.calendar_service_pb2 import CalendarFeed
 
@@ -67,7 +69,7 @@ def member_of(name: str) -> str:
 def _own(principal: Principal, name: str) -> None:
     names.parse(PATTERN, name)
     if principal.kind != "member" or principal.subject != member_of(name):
-        raise refusals.forbidden("A member's calendar is that member's only")
+        raise refusals.forbidden(said(cause_pb2.CAUSE_OWN_CALENDAR_ONLY))
 
 
 def _shown(document: Document) -> CalendarFeed:

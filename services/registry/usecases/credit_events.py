@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from services.chassis import names
 from services.chassis.access import Principal
 from services.chassis.aggregates import Document
+from services.chassis.causes import said
 from services.registry.domain import credit, refusals
 from services.registry.domain.credit import Experience
 from services.registry.domain.instants import Clock, timestamp
@@ -14,6 +15,7 @@ from services.registry.store.organizations import Organizations
 from services.registry.usecases import pages
 from services.registry.usecases.authority import require_owner_of
 from services.registry.usecases.replay import Replay
+from spareline.errors.v1 import cause_pb2
 from spareline.market.v1.organization_pb2 import CreditAccount, CreditEvent
 from spareline.registry.v1 import registry_service_pb2 as api
 
@@ -91,8 +93,7 @@ class CreditEvents:
         if not request.contested_only:
             raise refusals.field_invalid(
                 "contested_only",
-                "The events of all organizations are not listed",
-                "Set contested_only, or name one organization as parent",
+                said(cause_pb2.CAUSE_CREDIT_EVENTS_OF_ALL),
             )
         accounts = await self._accounts.contested()
         return sorted(

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from google.protobuf.message import DecodeError, Message
 
 from services.chassis import names, paging
+from services.chassis.causes import said
 from services.chassis.dead_letters import DeadLetter, DeadLetterBox
 from services.chassis.errors import FailedPrecondition, NotFound
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.events.v1 import events_pb2
 from spareline.options.v1 import options_pb2
 from spareline.registry.v1 import dead_letter_service_pb2 as api
@@ -59,7 +60,7 @@ class DeadLetterDesk:
         if not letter.replayable:
             raise FailedPrecondition(
                 reason_pb2.REASON_NOT_FOUND,
-                "This is no event but a part of a round that is over; nobody waits for it. Drop it",
+                said(cause_pb2.CAUSE_LETTER_IS_WORK),
             )
         await self._box.replay(letter)
         return told(letter)
@@ -74,7 +75,9 @@ class DeadLetterDesk:
         sequence = _sequence(name)
         letter = None if sequence is None else await self._box.get(sequence)
         if letter is None:
-            raise NotFound(reason_pb2.REASON_NOT_FOUND, "There is no such dead letter")
+            raise NotFound(
+                reason_pb2.REASON_NOT_FOUND, said(cause_pb2.CAUSE_NO_SUCH_THING, name=name)
+            )
         return letter
 
 

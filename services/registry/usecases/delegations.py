@@ -7,6 +7,7 @@ from google.protobuf.empty_pb2 import Empty
 from services.chassis import names
 from services.chassis.access import Principal
 from services.chassis.aggregates import Document, Event
+from services.chassis.causes import said
 from services.chassis.errors import AlreadyExists
 from services.registry.domain import organizations as records
 from services.registry.domain import refusals
@@ -16,7 +17,7 @@ from services.registry.store.organizations import ACTIVE, Organizations, body_fi
 from services.registry.usecases import pages
 from services.registry.usecases.authority import require_owner_of
 from services.registry.usecases.replay import Replay
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.market.v1.organization_pb2 import Delegation, Organization
 from spareline.registry.v1 import registry_service_pb2 as api
 
@@ -68,11 +69,11 @@ class Delegations:
                 return None
             if any(each["platform"] == platform for each in document["delegations"]):
                 raise AlreadyExists(
-                    reason_pb2.REASON_ALREADY_EXISTS, "This platform acts for you already"
+                    reason_pb2.REASON_ALREADY_EXISTS, said(cause_pb2.CAUSE_ALREADY_DELEGATED)
                 )
             if len(document["delegations"]) >= MOST:
                 raise refusals.field_invalid(
-                    "delegation", f"There are {MOST} delegations already", "End one first"
+                    "delegation", said(cause_pb2.CAUSE_TOO_MANY_DELEGATIONS, most=MOST)
                 )
             return self._change(document, [*document["delegations"], kept], replay, answered[0])
 
@@ -84,8 +85,7 @@ class Delegations:
         if found is None or found.kind != Organization.KIND_PLATFORM or platform == parent:
             raise refusals.field_invalid(
                 "delegation.platform",
-                "This is no partner platform",
-                "Name an organization of the kind KIND_PLATFORM",
+                said(cause_pb2.CAUSE_NO_PLATFORM),
             )
 
     async def list(

@@ -3,6 +3,7 @@
 from services.chassis import names
 from services.chassis.access import Principal
 from services.chassis.aggregates import Document, New, etag
+from services.chassis.causes import said
 from services.chassis.errors import FailedPrecondition
 from services.registry.domain import refusals
 from services.registry.domain.instants import Clock, timestamp
@@ -10,7 +11,7 @@ from services.registry.store.changes import ATTEMPTS
 from services.registry.store.drafts import Drafts as Store
 from services.registry.usecases import pages
 from services.registry.usecases.replay import Replay
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.market.v1.draft_pb2 import Draft
 from spareline.registry.v1 import draft_service_pb2 as api
 
@@ -85,7 +86,7 @@ class Drafts:
         if len(await self._store.of_member(member)) >= MOST:
             raise FailedPrecondition(
                 reason_pb2.REASON_FIELD_INVALID,
-                f"There are {MOST} drafts already; post one or throw one away first",
+                said(cause_pb2.CAUSE_TOO_MANY_DRAFTS, most=MOST),
             )
         now = self._clock()
         document: Document = {
@@ -133,7 +134,7 @@ def _own(principal: Principal, name: str, field: str) -> str:
 
 
 def _foreign() -> Exception:
-    return refusals.forbidden("A draft is read and changed only by the member who writes it")
+    return refusals.forbidden(said(cause_pb2.CAUSE_OWN_DRAFT_ONLY))
 
 
 def _paths(request: api.UpdateDraftRequest) -> tuple[str, ...]:
@@ -141,7 +142,8 @@ def _paths(request: api.UpdateDraftRequest) -> tuple[str, ...]:
     for path in given:
         if path not in _CHANGEABLE:
             raise refusals.field_invalid(
-                f"draft.{path}", f"{path} cannot be changed", f"Name only {', '.join(_CHANGEABLE)}"
+                f"draft.{path}",
+                said(cause_pb2.CAUSE_FIELD_FIXED, path=path, changeable=", ".join(_CHANGEABLE)),
             )
     return given or _CHANGEABLE
 
@@ -149,7 +151,7 @@ def _paths(request: api.UpdateDraftRequest) -> tuple[str, ...]:
 def _require_small(draft: Draft) -> None:
     if draft.ByteSize() > MOST_BYTES:
         raise refusals.field_invalid(
-            "draft.fields", f"It is larger than {MOST_BYTES} bytes", "Shorten the long texts"
+            "draft.fields", said(cause_pb2.CAUSE_TOO_MANY_BYTES, most=MOST_BYTES)
         )
 
 

@@ -9,6 +9,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from services.chassis.access import Principal
 from services.chassis.aggregates import Document, Event
+from services.chassis.causes import said
 from services.chassis.errors import FailedPrecondition
 from services.registry.domain import organizations as records
 from services.registry.domain import refusals
@@ -35,7 +36,7 @@ from services.registry.store.webhooks import Webhooks
 from services.registry.usecases.authority import require_owner_of
 from services.registry.usecases.neighbours import OpenCommitments, WithdrawPostings
 from services.registry.usecases.replay import Replay
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.registry.v1.registry_service_pb2 import EraseOrganizationRequest
 
 
@@ -85,11 +86,11 @@ class Erasure:
         if replay.stored(document, Empty) is None:
             await require_owner_of(self._organizations, principal, name, managed=True)
             if name == records.OPERATOR:
-                raise refusals.forbidden("The operators' organization stays")
+                raise refusals.forbidden(said(cause_pb2.CAUSE_OPERATORS_STAY))
             await self._withdraw(name)
             await self._empty(name, replay)
         elif principal.organization not in (name, (document or {}).get("managed_by")):
-            raise refusals.forbidden("This is left to the owners of the organization")
+            raise refusals.forbidden(said(cause_pb2.CAUSE_OWNERS_ONLY))
         await self._clean(name)
 
     async def finish_all(self) -> None:
@@ -108,7 +109,7 @@ class Erasure:
         if count:
             raise FailedPrecondition(
                 reason_pb2.REASON_COMMITMENTS_REMAIN,
-                "Proposals of this organization are still open or confirmed; end them first",
+                said(cause_pb2.CAUSE_COMMITMENTS_REMAIN),
                 metadata={"claims": str(count)},
             )
 

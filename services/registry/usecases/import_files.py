@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from services.chassis import names, paging
 from services.chassis.access import Principal, organization_of
 from services.chassis.aggregates import Document, New
+from services.chassis.causes import Said, said
 from services.chassis.errors import DomainError, FailedPrecondition
 from services.registry.domain import refusals
 from services.registry.domain.instants import Clock, timestamp
@@ -15,7 +16,7 @@ from services.registry.store.changes import ATTEMPTS
 from services.registry.store.import_files import NEVER_MS, ImportFiles
 from services.registry.usecases import pages
 from services.registry.usecases.replay import Replay
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.market.v1.import_pb2 import Import, ImportRow
 from spareline.registry.v1 import import_service_pb2 as api
 
@@ -80,7 +81,7 @@ class Imports:
             if document["state"] != _RECEIVING:
                 if _has(document, request):
                     return read(document)
-                raise _wrong_state("It is complete already; begin another one")
+                raise _wrong_state(said(cause_pb2.CAUSE_IMPORT_COMPLETE))
             first = document["rows"]
             rows = [row for row in request.rows if row.index >= first]
             _require_sequence(first, rows)
@@ -159,11 +160,9 @@ class Imports:
             if document["state"] in (_POSTING, _DONE):
                 return read(document)  # whoever pressed twice meant once
             if document["state"] != _READY:
-                raise _wrong_state("It is not checked yet; wait until it is")
+                raise _wrong_state(said(cause_pb2.CAUSE_IMPORT_NOT_CHECKED))
             if document["bad"] and not request.good_only:
-                raise _wrong_state(
-                    f"{document['bad']} of its rows are bad; mend them, or post the good ones only"
-                )
+                raise _wrong_state(said(cause_pb2.CAUSE_IMPORT_HAS_BAD_ROWS, count=document["bad"]))
             fields = {"state": _POSTING, "due_ms": 0, "update_ms": self._clock()}
             answer = read(document | fields)
             if await self._set(document, fields, replay.answer(answer)):
@@ -179,7 +178,7 @@ class Imports:
         if document is None:
             return
         if document["state"] == _POSTING:
-            raise _wrong_state("It is being posted; wait until that is done")
+            raise _wrong_state(said(cause_pb2.CAUSE_IMPORT_BEING_POSTED))
         await self._store.delete(name)
 
     async def _own(self, principal: Principal, name: str) -> Document:
@@ -208,7 +207,7 @@ class Imports:
                 await self._store.delete(document["_id"])
                 present.remove(document)
         if len(present) >= MOST:
-            raise _wrong_state(f"{MOST} files are being posted; wait until one is done")
+            raise _wrong_state(said(cause_pb2.CAUSE_TOO_MANY_IMPORTS, most=MOST))
 
 
 def read(document: Document) -> Import:
@@ -225,18 +224,14 @@ def read(document: Document) -> Import:
 def _require_own(principal: Principal, name: str) -> None:
     """Keep operators, who may read what is anybody's, from the files of others."""
     if principal.role == "operator" and principal.organization != organization_of(name):
-        raise refusals.forbidden("An import is read and changed only by its organization")
+        raise refusals.forbidden(said(cause_pb2.CAUSE_OWN_ORGANIZATION_ONLY))
 
 
 def _require_sequence(first: int, rows: Sequence[ImportRow]) -> None:
     if [row.index for row in rows] != list(range(first, first + len(rows))):
-        raise refusals.field_invalid(
-            "rows", f"They do not follow the {first} rows before them", f"Go on with row {first}"
-        )
+        raise refusals.field_invalid("rows", said(cause_pb2.CAUSE_ROWS_OUT_OF_ORDER, first=first))
     if first + len(rows) > MOST_ROWS:
-        raise refusals.field_invalid(
-            "rows", f"There are more than {MOST_ROWS} rows", "Divide the file into several"
-        )
+        raise refusals.field_invalid("rows", said(cause_pb2.CAUSE_TOO_MANY_ROWS, most=MOST_ROWS))
 
 
 def _has(document: Document, request: api.AddImportRowsRequest) -> bool:
@@ -244,5 +239,5 @@ def _has(document: Document, request: api.AddImportRowsRequest) -> bool:
     return request.last and all(row.index < document["rows"] for row in request.rows)
 
 
-def _wrong_state(message: str) -> DomainError:
+def _wrong_state(message: Said) -> DomainError:
     return FailedPrecondition(reason_pb2.REASON_FIELD_INVALID, message)

@@ -142,6 +142,8 @@ def _is_bad(row: ImportRow) -> bool:
 
 def _told(error: api.ImportError) -> list[ImportProblem]:
     return [
-        ImportProblem(field=each.field, description=each.description, mend=each.mend)
+        ImportProblem(
+            field=each.field, description=each.description, mend=each.mend, words=each.words
+        )
         for each in error.problems
     ] or [ImportProblem(description=error.reason)]

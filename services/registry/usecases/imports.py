@@ -7,13 +7,14 @@ from typing import Any, Generic
 
 from services.chassis.access import Delegations, Principal, require_organization
 from services.chassis.aggregates import Document
+from services.chassis.causes import said
 from services.chassis.errors import FailedPrecondition
 from services.chassis.mongo import Database, DuplicateKey
 from services.registry.domain.instants import Clock, now_ms
 from services.registry.usecases.bulk import Bulk
 from services.registry.usecases.kinds import M
 from services.registry.usecases.postings import Postings
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.registry.v1 import registry_service_pb2 as api
 
 
@@ -100,6 +101,6 @@ class Import(Generic[M]):
         if self._replayed["digest"] != digest:
             raise FailedPrecondition(
                 reason_pb2.REASON_REQUEST_ID_REUSED,
-                "This request_id was used for another import; make a new one",
+                said(cause_pb2.CAUSE_REQUEST_ID_REUSED),
             )
         return api.ImportResponse.FromString(self._replayed["answer"])

@@ -5,6 +5,7 @@ from typing import Any, Generic
 
 from services.chassis import names, paging
 from services.chassis.aggregates import Document
+from services.chassis.causes import said
 from services.registry.domain import periods, refusals, search_words
 from services.registry.domain.faults import Fault, refusal
 from services.registry.domain.posting_search import Shelf
@@ -15,6 +16,7 @@ from services.registry.store.postings import Selection
 from services.registry.usecases.kinds import Kind, M
 from services.registry.usecases.open_postings import OpenPostings, Side
 from services.registry.usecases.viewing import Viewer
+from spareline.errors.v1 import cause_pb2
 from spareline.market.v1.demand_pb2 import Demand
 from spareline.registry.v1 import registry_service_pb2 as api
 
@@ -143,20 +145,26 @@ class _Wanted:
         faults = []
         if request.parent != ANY and not names.matches(ORGANIZATION, request.parent):
             faults.append(
-                Fault("parent", "it names no organization", f"Write it as {ORGANIZATION}")
+                Fault("parent", said(cause_pb2.CAUSE_NOT_AN_ORGANIZATION, name=request.parent))
             )
         known = kind.message.State.keys()[1:]  # all but the one that is not set
         for index, state in enumerate(filter_.states):
             if state not in known:
                 field = f"filter.states[{index}]"
-                faults.append(Fault(field, f"{state} is no state", f"Use: {', '.join(known)}"))
+                faults.append(
+                    Fault(
+                        field,
+                        said(cause_pb2.CAUSE_NO_SUCH_STATE, state=state, known=", ".join(known)),
+                    )
+                )
         period = None
         if filter_.period:
             if periods.exists(filter_.period):
                 period = periods.ordinal(filter_.period)
             else:
-                mend = "Give an ISO week such as 2026-W48"
-                faults.append(Fault("filter.period", f"{filter_.period} is no week", mend))
+                faults.append(
+                    Fault("filter.period", said(cause_pb2.CAUSE_NOT_A_WEEK, period=filter_.period))
+                )
         if faults:
             raise refusal(faults)
         return cls(

@@ -3,11 +3,13 @@
 from services.chassis import names
 from services.chassis.access import Principal
 from services.chassis.aggregates import Document, New, etag
+from services.chassis.causes import said
 from services.registry.domain import refusals
 from services.registry.domain.instants import Clock, timestamp
 from services.registry.store.changes import ATTEMPTS
 from services.registry.store.mail import Mail
 from services.registry.usecases.replay import Replay
+from spareline.errors.v1 import cause_pb2
 from spareline.market.v1.mail_pb2 import MailSettings
 from spareline.registry.v1 import mail_service_pb2 as api
 
@@ -36,7 +38,8 @@ class MailChoices:
         for path in request.update_mask.paths:
             if path != "muted":
                 raise refusals.field_invalid(
-                    f"mail_settings.{path}", f"{path} cannot be changed", "Name only muted"
+                    f"mail_settings.{path}",
+                    said(cause_pb2.CAUSE_FIELD_FIXED, path=path, changeable="muted"),
                 )
         fields: Document = {"muted": sorted(given.muted), "update_ms": self._clock()}
         for _ in range(ATTEMPTS):
@@ -68,7 +71,7 @@ def _own(principal: Principal, name: str, field: str) -> None:
     names.parse(PATTERN, name, field=field)
     member = name.removesuffix("/mailSettings")
     if principal.kind != "member" or principal.subject != member:
-        raise refusals.forbidden("A member's mail is chosen by that member only")
+        raise refusals.forbidden(said(cause_pb2.CAUSE_OWN_MAIL_ONLY))
 
 
 def _shown(document: Document) -> MailSettings:

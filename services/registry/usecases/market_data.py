@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from services.chassis.access import Principal
+from services.chassis.causes import said
 from services.chassis.errors import NotFound
 from services.chassis.freshness import Freshness
 from services.registry.domain import periods
@@ -18,7 +19,7 @@ from services.registry.usecases.open_postings import OpenPostings
 from services.registry.usecases.posting_search import SearchDesk
 from services.registry.usecases.taxonomy import LiveTaxonomy
 from services.registry.usecases.viewing import Viewer
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.registry.v1 import market_data_service_pb2 as api
 
 PREFIX, SUMMARY, VIEW = "capabilities/", "/summary", "/marketView"
@@ -134,5 +135,7 @@ def _known(taxonomy: Taxonomy, name: str, suffix: str) -> Capability:
     code = name.removeprefix(PREFIX).removesuffix(suffix)
     capability = taxonomy.get(code)
     if capability is None or name != f"{PREFIX}{code}{suffix}":
-        raise NotFound(reason_pb2.REASON_CAPABILITY_UNKNOWN, f"There is no {name}")
+        raise NotFound(
+            reason_pb2.REASON_CAPABILITY_UNKNOWN, said(cause_pb2.CAUSE_NO_SUCH_THING, name=name)
+        )
     return capability

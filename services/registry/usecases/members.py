@@ -5,6 +5,7 @@ from google.protobuf.empty_pb2 import Empty
 from services.chassis import names
 from services.chassis.access import Principal
 from services.chassis.aggregates import Answer, Document
+from services.chassis.causes import said
 from services.chassis.errors import AlreadyExists
 from services.registry.domain import refusals
 from services.registry.domain.instants import Clock, timestamp
@@ -20,7 +21,7 @@ from services.registry.store.sessions import Sessions
 from services.registry.usecases import pages
 from services.registry.usecases.authority import require_owner_of
 from services.registry.usecases.replay import Replay
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.market.v1.organization_pb2 import Member
 from spareline.registry.v1 import identity_service_pb2 as api
 
@@ -82,9 +83,7 @@ class Members:
             return answered
         repeated = replay.stored(await self._accounts.get(person.email), Member)
         if repeated is None:
-            raise AlreadyExists(
-                reason_pb2.REASON_EMAIL_TAKEN, "This e-mail address has an account already"
-            )
+            raise AlreadyExists(reason_pb2.REASON_EMAIL_TAKEN, said(cause_pb2.CAUSE_EMAIL_TAKEN))
         return repeated
 
     async def list(
@@ -167,7 +166,7 @@ class Members:
         Raises Unauthenticated (CREDENTIALS_WRONG) when the present one is not right.
         """
         if principal.kind != "member":
-            raise refusals.role_missing("Only a person has a password")
+            raise refusals.role_missing(said(cause_pb2.CAUSE_PASSWORD_OF_A_PERSON))
         account = await self._present(principal.subject)
         replay = Replay.of(request, "current_password", "new_password")
         if replay.stored(account, Empty) is not None:
@@ -224,7 +223,8 @@ def _paths(request: api.UpdateMemberRequest) -> tuple[str, ...]:
     for path in given:
         if path not in _MUTABLE:
             raise refusals.field_invalid(
-                f"member.{path}", f"{path} cannot be changed", f"Name only {', '.join(_MUTABLE)}"
+                f"member.{path}",
+                said(cause_pb2.CAUSE_FIELD_FIXED, path=path, changeable=", ".join(_MUTABLE)),
             )
     return given or tuple(path for path in _MUTABLE if getattr(request.member, path))
 

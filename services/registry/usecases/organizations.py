@@ -3,6 +3,7 @@
 from services.chassis import names, paging
 from services.chassis.access import Principal, require_organization
 from services.chassis.aggregates import Document, Event
+from services.chassis.causes import said
 from services.chassis.errors import AlreadyExists
 from services.registry.domain import organization_update as updates
 from services.registry.domain import organizations as records
@@ -15,7 +16,7 @@ from services.registry.usecases import delegations, pages
 from services.registry.usecases.authority import require_owner_of
 from services.registry.usecases.neighbours import Relations
 from services.registry.usecases.replay import Replay
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.market.v1.organization_pb2 import Organization
 from spareline.registry.v1 import registry_service_pb2 as api
 
@@ -68,7 +69,7 @@ class OrganizationCalls:
                     return answered
         raise AlreadyExists(
             reason_pb2.REASON_ALREADY_EXISTS,
-            f"The name organizations/{request.organization_id} is taken",
+            said(cause_pb2.CAUSE_NAME_TAKEN, name=f"organizations/{request.organization_id}"),
         )
 
     async def _require_platform(self, principal: Principal) -> None:
@@ -76,7 +77,7 @@ class OrganizationCalls:
             return
         own = await self._organizations.get(principal.organization)
         if own is None or own.kind != Organization.KIND_PLATFORM:
-            raise refusals.role_missing("Only partner platforms register other organizations")
+            raise refusals.role_missing(said(cause_pb2.CAUSE_PLATFORMS_REGISTER))
 
     async def get(self, principal: Principal, name: str) -> Organization:
         """Return an organization as far as the caller may see it, and note what is not public."""
@@ -158,7 +159,7 @@ class OrganizationCalls:
 
     async def _require_owner(self, principal: Principal, name: str) -> None:
         if principal.role not in ("owner", "operator"):
-            raise refusals.role_missing("This needs one of the roles: operator, owner")
+            raise refusals.role_missing(said(cause_pb2.CAUSE_NEEDS_ROLE, roles="operator, owner"))
         await require_organization(
             principal, name, write=True, delegations=self._organizations.is_delegate
         )

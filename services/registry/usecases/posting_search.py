@@ -6,6 +6,7 @@ from typing import Any
 
 from services.chassis import paging
 from services.chassis.aggregates import Document
+from services.chassis.causes import said
 from services.registry.domain import periods
 from services.registry.domain.faults import Fault, refusal
 from services.registry.domain.market_entries import Entry
@@ -16,6 +17,7 @@ from services.registry.usecases.market_reading import mark
 from services.registry.usecases.open_postings import FindOrganizations, OpenPostings, Side
 from services.registry.usecases.taxonomy import LiveTaxonomy
 from services.registry.usecases.viewing import Viewer
+from spareline.errors.v1 import cause_pb2
 from spareline.market.v1.organization_pb2 import Organization
 from spareline.registry.v1 import market_data_service_pb2 as api
 
@@ -97,15 +99,15 @@ def _query(request: api.SearchPostingsRequest, taxonomy: Taxonomy, own: str) -> 
     faults = []
     wanted = taxonomy.get(request.capability)
     if request.capability and wanted is None:
-        mend = "Give a code such as production.machining"
-        faults.append(Fault("capability", f"{request.capability} is no known capability", mend))
+        faults.append(
+            Fault("capability", said(cause_pb2.CAUSE_CAPABILITY_UNKNOWN, code=request.capability))
+        )
     if request.least_quantity and not request.capability:
-        mend = "Give the capability in whose ticks it counts"
-        faults.append(Fault("least_quantity", "it counts in ticks of no capability", mend))
+        faults.append(Fault("least_quantity", said(cause_pb2.CAUSE_TICKS_OF_NOTHING)))
     for field in ("earliest", "latest"):
         week = getattr(request, field)
         if week and not periods.exists(week):
-            faults.append(Fault(field, f"{week} is no week", "Give an ISO week such as 2026-W48"))
+            faults.append(Fault(field, said(cause_pb2.CAUSE_NOT_A_WEEK, period=week)))
     if faults:
         raise refusal(faults)
     same = [] if wanted is None else [e.code for e in taxonomy if e.unit.code == wanted.unit.code]

@@ -8,6 +8,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.chassis import names, validation
 from services.chassis.aggregates import Answer, Document, New, etag
+from services.chassis.causes import said
 from services.chassis.errors import AlreadyExists, FailedPrecondition
 from services.registry import posting_documents
 from services.registry.domain import disclosure, field_masks, refusals
@@ -20,7 +21,7 @@ from services.registry.store.postings import Postings as Store
 from services.registry.usecases.kinds import Kind, M
 from services.registry.usecases.replay import Replay
 from services.registry.usecases.taxonomy import LiveTaxonomy
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.market.v1.demand_pb2 import Demand
 from spareline.market.v1.offer_pb2 import Offer
 from spareline.market.v1.organization_pb2 import Organization
@@ -64,7 +65,7 @@ class Postings(Generic[M]):
         if stored is None:
             raise AlreadyExists(
                 reason_pb2.REASON_ALREADY_EXISTS,
-                f"There is {name} already; update it, or choose another id",
+                said(cause_pb2.CAUSE_ALREADY_THERE, name=name),
             )
         return stored
 
@@ -96,7 +97,7 @@ class Postings(Generic[M]):
     async def check_whole(self, content: M, owner: str, root: str, present: M) -> None:
         """As ``check``, with the field rules of the proto, which an update's request skips."""
         if found := validation.violations(content):
-            raise refusal([Fault(under(root, v.field), v.description, v.mend) for v in found])
+            raise refusal([Fault(under(root, v.field), v.said) for v in found])
         await self.check(content, owner, root, set(_codes(present).values()))
 
     async def faults(
@@ -222,7 +223,7 @@ class Postings(Generic[M]):
             state = document["state"].removeprefix("STATE_").lower()
             raise FailedPrecondition(
                 reason_pb2.REASON_NOT_OPEN,
-                f"{document['_id']} is {state}; post a new {self.kind.noun} instead",
+                said(cause_pb2.CAUSE_POSTING_CLOSED, name=document["_id"], state=state),
             )
 
     def _require_room(self, document: Document, present: M, content: M) -> Account:
@@ -232,8 +233,7 @@ class Postings(Generic[M]):
         faults = [
             Fault(
                 self.kind.limit_field(cell, content),
-                f"{least} ticks are held or committed in {cell}",
-                f"Keep at least {least} ticks in {cell}",
+                said(cause_pb2.CAUSE_BELOW_COMMITTED, least=least, cell=cell),
                 reason_pb2.REASON_BELOW_COMMITTED,
             )
             for cell, least in account.limit_refusals(limits).items()
@@ -241,7 +241,7 @@ class Postings(Generic[M]):
         if faults:
             raise FailedPrecondition(
                 faults[0].reason,
-                faults[0].violation().sentence(),
+                faults[0].said,
                 violations=[fault.violation() for fault in faults],
                 metadata={"field": faults[0].field},
             )
@@ -275,8 +275,7 @@ def _moved_capability(account: Account, present: M, content: M) -> list[Fault]:
     return [
         Fault(
             field,
-            "something is held or committed in the present capability's unit",
-            "Leave the capability as it is, or post a new one",
+            said(cause_pb2.CAUSE_UNIT_IN_USE),
             reason_pb2.REASON_BELOW_COMMITTED,
         )
         for field in wrong

@@ -7,6 +7,7 @@ can end what was begun. Then the organization is stored, then ``founding`` is cl
 
 from services.chassis import names
 from services.chassis.aggregates import Answer, Document, Event
+from services.chassis.causes import said
 from services.chassis.errors import AlreadyExists
 from services.registry.domain import organizations as records
 from services.registry.domain import refusals
@@ -15,7 +16,7 @@ from services.registry.domain.passwords import Passwords
 from services.registry.store.accounts import Accounts, account_fields, member
 from services.registry.store.organizations import Organizations, record
 from services.registry.usecases.replay import Replay
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.market.v1.organization_pb2 import Member, Organization
 from spareline.registry.v1.identity_service_pb2 import SignUpRequest, SignUpResponse
 
@@ -196,10 +197,10 @@ class SignUp:
 
 
 def _email_taken() -> AlreadyExists:
-    return AlreadyExists(
-        reason_pb2.REASON_EMAIL_TAKEN, "This e-mail address has an account already; sign in"
-    )
+    return AlreadyExists(reason_pb2.REASON_EMAIL_TAKEN, said(cause_pb2.CAUSE_EMAIL_TAKEN))
 
 
 def _name_taken(name: str) -> AlreadyExists:
-    return AlreadyExists(reason_pb2.REASON_ALREADY_EXISTS, f"The name {name} is taken")
+    return AlreadyExists(
+        reason_pb2.REASON_ALREADY_EXISTS, said(cause_pb2.CAUSE_NAME_TAKEN, name=name)
+    )

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from services.chassis.access import Principal
 from services.chassis.aggregates import Document, Event, New, etag
+from services.chassis.causes import said
 from services.chassis.errors import Aborted, AlreadyExists
 from services.chassis.mongo import DuplicateKey
-from services.registry import convert_taxonomy
+from services.registry import convert, convert_taxonomy
 from services.registry.domain import refusals, taxonomy_edits
 from services.registry.domain.faults import Fault, refusal
 from services.registry.domain.instants import Clock, now_ms, timestamp
@@ -16,7 +17,7 @@ from services.registry.store.taxonomy import DRAFT, VERSIONS, TaxonomyDrafts, Ta
 from services.registry.usecases import pages
 from services.registry.usecases.replay import Replay
 from services.registry.usecases.taxonomy import COLLECTION, LiveTaxonomy
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.events.v1 import events_pb2
 from spareline.market.v1.capability_pb2 import Capability
 from spareline.registry.v1 import registry_service_pb2 as registry
@@ -62,7 +63,7 @@ class TaxonomyDesk:
         given = request.taxonomy_draft
         if given.ByteSize() > MOST_BYTES:
             raise refusals.field_invalid(
-                "taxonomy_draft.edits", f"They are larger than {MOST_BYTES} bytes", "Adopt a part"
+                "taxonomy_draft.edits", said(cause_pb2.CAUSE_TOO_MANY_BYTES, most=MOST_BYTES)
             )
         replay = Replay.of(request)
         await self._open()
@@ -137,7 +138,8 @@ class TaxonomyDesk:
             await self._live.refresh()
             if wanted.code in self._live.current:
                 raise AlreadyExists(
-                    reason_pb2.REASON_ALREADY_EXISTS, f"{wanted.code} is in the taxonomy already"
+                    reason_pb2.REASON_ALREADY_EXISTS,
+                    said(cause_pb2.CAUSE_TAKEN_BY_TAXONOMY, code=wanted.code),
                 )
             try:
                 await self._store([wanted], "", principal, replay, "")
@@ -203,7 +205,7 @@ class TaxonomyDesk:
             return taxonomy_edits.check(self._live.current, pairs, root)
         found = taxonomy_edits.check(self._live.current, pairs, "edits")
         one = [
-            Fault(each.field.replace("edits[0]", "capability", 1), each.what, each.mend)
+            Fault(each.field.replace("edits[0]", "capability", 1), each.said)
             for each in found.faults
         ]
         return Outcome(found.taxonomy, one, found.changed)
@@ -214,8 +216,7 @@ class TaxonomyDesk:
         draft.etag = etag(document) if document else ""
         outcome = self._checked(draft.edits, "taxonomy_draft.edits")
         draft.problems.extend(
-            registry.FieldProblem(field=each.field, description=each.what, mend=each.mend)
-            for each in outcome.faults
+            convert.field_problem(each.field, each.said) for each in outcome.faults
         )
         if outcome.taxonomy is not None:
             draft.changed = len(outcome.changed)
@@ -245,6 +246,4 @@ class _Behind(Aborted):
 
 
 def _nothing() -> Exception:
-    return refusals.field_invalid(
-        "taxonomy_draft.edits", "The draft is empty", "Edit a capability first"
-    )
+    return refusals.field_invalid("taxonomy_draft.edits", said(cause_pb2.CAUSE_DRAFT_EMPTY))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from services.chassis import names
 from services.chassis.aggregates import Document, New, etag
+from services.chassis.causes import said
 from services.chassis.errors import FailedPrecondition
 from services.registry.domain import refusals, webhook_targets
 from services.registry.domain.instants import Clock, timestamp
@@ -14,7 +15,7 @@ from services.registry.store.webhooks import PENDING, Webhooks
 from services.registry.usecases import pages
 from services.registry.usecases.replay import Replay
 from services.registry.usecases.webhook_events import TYPES
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.market.v1.webhook_pb2 import Webhook, WebhookDelivery
 from spareline.registry.v1 import webhook_service_pb2 as api
 
@@ -50,7 +51,7 @@ class WebhookDesk:
         self._require_fit(request.webhook, _CHANGEABLE)
         if len(await self._store.of([parent])) >= MOST:
             raise FailedPrecondition(
-                reason_pb2.REASON_FIELD_INVALID, f"There are {MOST} webhooks already; end one first"
+                reason_pb2.REASON_FIELD_INVALID, said(cause_pb2.CAUSE_TOO_MANY_WEBHOOKS, most=MOST)
             )
         secret, now = new_secret(), self._clock()
         content = Webhook(name=name)
@@ -93,8 +94,7 @@ class WebhookDesk:
             if path not in _CHANGEABLE:
                 raise refusals.field_invalid(
                     f"webhook.{path}",
-                    f"{path} cannot be changed",
-                    f"Name only {', '.join(_CHANGEABLE)}",
+                    said(cause_pb2.CAUSE_FIELD_FIXED, path=path, changeable=", ".join(_CHANGEABLE)),
                 )
         self._require_fit(given, paths)
 
@@ -177,14 +177,15 @@ class WebhookDesk:
         wrong = webhook_targets.fault(given.url, private=self._private) if "url" in paths else ""
         if wrong:
             raise refusals.field_invalid(
-                "webhook.url", f"This address cannot be used: {wrong}", "Give a public https://…"
+                "webhook.url", said(cause_pb2.CAUSE_PUBLIC_ADDRESS_NEEDED, fault=wrong)
             )
         unknown = [t for t in given.event_types if t not in TYPES] if "event_types" in paths else []
         if unknown:
             raise refusals.field_invalid(
                 "webhook.event_types",
-                f"There is no event {unknown[0]}",
-                f"Choose from {', '.join(sorted(TYPES))}",
+                said(
+                    cause_pb2.CAUSE_NO_SUCH_EVENT, type=unknown[0], known=", ".join(sorted(TYPES))
+                ),
             )
 
 

@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from services.chassis import access, deadlines, errors, grpc_errors, logs
+from services.chassis.causes import Said
 from services.chassis.tokens import TokenSigner, TokenVerifier
 from spareline.errors.v1 import reason_pb2
 from tests.contract.chassis.probe_service import Probe
@@ -34,7 +35,7 @@ class Servicer:
 
     async def Open(self, request: Any, context: Any) -> Any:
         if request.text == "refuse":
-            wrong = errors.Violation("number", "It is odd", "Make it even")
+            wrong = errors.Violation("number", Said("It is odd", "Make it even"))
             raise errors.FailedPrecondition(
                 reason_pb2.REASON_NOT_OPEN, "refused", violations=[wrong], metadata={"k": "v"}
             )

@@ -10,7 +10,7 @@ from google.rpc import error_details_pb2, status_pb2
 from services.chassis import deadlines, errors, grpc_errors, logs
 from services.chassis.grpc_client import channel
 from services.chassis.grpc_wire import REQUEST_ID_KEY
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from tests.contract.chassis.probe_server import (
     PLATFORM,
     SIGNER,
@@ -93,7 +93,8 @@ async def test_a_broken_field_rule_names_field_and_mend(stub: Any) -> None:
     error = await refusal(stub.Open(Probe(number=-5)))
     [violation] = error.violations
     assert violation.field == "number"
-    assert "greater than or equal to 0" in violation.description
+    assert violation.said.cause == cause_pb2.CAUSE_TOO_SMALL
+    assert "below 0. Give 0 or more" in violation.description
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 from openpyxl import load_workbook
 
-from services.chassis import validation
+from services.chassis import causes, validation
 from services.files import workbooks
 from services.files.columns import Kind
 from services.files.taxonomy import Taxonomy
@@ -47,18 +47,14 @@ def faults(row: ImportRow) -> list[ImportProblem]:
     found: list[ImportProblem] = []
     posting = row.offer if row.HasField("offer") else row.demand
     for violation in validation.violations(posting):
-        found.append(
-            ImportProblem(
-                field=violation.field, description=violation.description, mend=violation.mend
-            )
-        )
+        found.append(ImportProblem(field=violation.field, words=causes.message(violation.said)))
     rules = (
         offers.faults(row.offer, FIRM, RULES, "")
         if row.HasField("offer")
         else demands.faults(row.demand, FIRM, RULES, "")
     )
     return found + [
-        ImportProblem(field=each.field, description=each.what, mend=each.mend) for each in rules
+        ImportProblem(field=each.field, words=causes.message(each.said)) for each in rules
     ]
 
 

@@ -46,7 +46,7 @@ def offer_faults(offer: Offer, taxonomy: Taxonomy) -> dict[str, int]:
 
 
 def demand_faults(demand: Demand, taxonomy: Taxonomy) -> dict[str, str]:
-    return {fault.field: fault.mend for fault in demands.faults(demand, OWNER, taxonomy)}
+    return {fault.field: fault.said.mend for fault in demands.faults(demand, OWNER, taxonomy)}
 
 
 def test_a_good_offer_and_a_good_demand_have_no_faults(

@@ -61,7 +61,7 @@ def test_all_that_is_wrong_is_told_with_field_and_mend(taxonomy: Taxonomy) -> No
     fields = {each.field for each in found}
     assert {"edits[0].code", "edits[1].name.en"} <= fields
     assert any(field.startswith("edits[1].attributes.Bad Key") for field in fields)
-    assert all(each.what and each.mend for each in found)
+    assert all(each.said.what and each.said.mend for each in found)
 
 
 def test_faults_of_the_tree_stand_beside_their_edit(taxonomy: Taxonomy) -> None:
@@ -71,7 +71,7 @@ def test_faults_of_the_tree_stand_beside_their_edit(taxonomy: Taxonomy) -> None:
     ]
     found = taxonomy_edits.check(taxonomy, edits, "edits").faults
     assert {each.field for each in found} == {"edits[0].attributes.chill", "edits[1]"}
-    assert all("Change it, and check again" not in each.mend for each in found)
+    assert all("Change it, and check again" not in each.said.mend for each in found)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_offers_rely_on_cannot_be_taken_away(
     change(node)  # type: ignore[operator]
     found = taxonomy_edits.check(taxonomy, [(TURNING, node)], "edits").faults
     assert found
-    assert any(mend in each.mend for each in found), found
+    assert any(mend in each.said.mend for each in found), found
 
 
 def _first_bounded(node: dict[str, dict[str, dict[str, object]]]) -> dict[str, object]:
