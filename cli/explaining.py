@@ -116,7 +116,9 @@ def _steps(funnel: Funnel) -> list[tuple[str, ...]]:
         for step in funnel.steps
         if step.count or step.alone
     ]
-    return [first, *fallen, ("", "eligible", str(funnel.eligible), "")]
+    left = ("", "eligible, not weighed this time", str(funnel.left_out), "")
+    rest = [left] if funnel.left_out else []
+    return [first, *fallen, ("", "eligible", str(funnel.eligible), ""), *rest]
 
 
 def _contest(contest: Contest) -> tuple[str, ...]:

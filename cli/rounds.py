@@ -222,6 +222,11 @@ def _summary(found: Round) -> None:
         f"  book: {size.offers} offers, {size.demands} demands, {size.pairs} eligible pairs "
         f"in {size.components} parts"
     )
+    if size.pairs_left_out:
+        say(
+            f"  {size.pairs_left_out} of the pairs were not weighed, as the market is dense: "
+            "the bound is for the others"
+        )
     say(
         f"  served: {outcome.demands_served} demands ({outcome.demands_partly_served} in part), "
         f"fill {outcome.fill_permille / 10:.1f} %, {outcome.offers_used} offers used"

@@ -15,6 +15,8 @@ from services.matching.domain import periods
 from services.matching.domain.book_snapshot import BookSnapshot
 from services.registry.convert_taxonomy import capability
 from services.registry.domain.taxonomy import load_taxonomy
+from spareline.market.v1.demand_pb2 import Demand
+from spareline.market.v1.offer_pb2 import Offer
 from spareline.market.v1.organization_pb2 import Organization
 
 MONDAY: Final = date(2026, 11, 23)
@@ -59,6 +61,10 @@ def _named(organization: Organization, short: str) -> Organization:
 
 
 def _copied(originals: Iterable[Posting], times: int) -> tuple[Posting, ...]:
-    every = list(originals)
-    more = (posting(each, copy) for copy in range(2, times + 1) for each in every)
-    return tuple(sorted([*every, *more], key=lambda each: each.name))
+    every: list[Posting] = list(originals)
+    every += [posting(each, copy) for copy in range(2, times + 1) for each in every[:]]
+    return tuple(sorted(every, key=_name))
+
+
+def _name(posting: Offer | Demand) -> str:
+    return posting.name

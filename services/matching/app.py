@@ -188,6 +188,7 @@ async def _wire(
         runner=runner,
         lock=RoundLock(locks, "round", owner, lease_ms),
         book=lambda: follower.book,
+        most_pairs=settings.most_pairs,
     )
     desk = RoundDesk(stores.rounds, stores.artifacts, policies, clearing, runner, app.stopping)
 

@@ -23,6 +23,11 @@ class MatchingSettings(ChassisSettings):
     audit_seconds: float = Field(default=60.0, gt=0)
     round_lease_seconds: float = Field(default=12.0, gt=0)
     repair_seconds: float = Field(default=2.0, ge=0, description="quiet time before a repair round")
+    most_pairs: int = Field(
+        default=250_000,
+        ge=0,
+        description="eligible pairs above which a round weighs a choice for each line; 0: never",
+    )
     work_least_variables: int = Field(
         default=500, ge=0, description="parts of a round from this size on go to workers; 0: none"
     )

@@ -58,6 +58,10 @@ class LineSide:
     grade: IntArray
     least_grade: IntArray
 
+    def take(self, rows: IntArray) -> LineSide:
+        """Some of the lines."""
+        return LineSide(*(getattr(self, each.name)[rows] for each in fields(LineSide)))
+
 
 def ranks_of(codes: Sequence[str]) -> tuple[IntArray, IntArray, IntArray]:
     """Per code its rank in an order where branches are intervals, and its branch's [low, high).
@@ -99,26 +103,26 @@ class OfferGrid:
         cell = np.where(known, row * self._columns + column, nowhere)
         self._order = np.lexsort((offers.rank, cell))
         self._starts = np.searchsorted(cell[self._order], np.arange(nowhere + 2))
+        columns = [getattr(offers, each.name)[self._order] for each in fields(OfferSide)]
+        self._sorted = tuple(np.ascontiguousarray(each) for each in columns)
 
     def near(self, lines: LineSide) -> tuple[IntArray, IntArray]:
         """(offer, line) rows that may be eligible, by line, then offer."""
-        order = self._order
-        sorted_side = [np.ascontiguousarray(getattr(self._offers, f.name)[order]) for f in _OFFER]
         frame = np.array([self._south, self._west, self._size])
         shape = np.array([self._rows, self._columns])
         offer, line = _scan(
-            order,
+            self._order,
             self._starts,
             frame,
             shape,
             _reach(self._offers, lines),
-            tuple(sorted_side),
+            self._sorted,
             tuple(np.ascontiguousarray(getattr(lines, f.name)) for f in _LINE),
         )
         return offer, line
 
 
-_OFFER, _LINE = fields(OfferSide), fields(LineSide)
+_LINE = fields(LineSide)
 
 
 def _ends(values: FloatArray) -> tuple[float, float]:

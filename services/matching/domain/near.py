@@ -13,21 +13,23 @@ from services.matching.domain.vocabulary import IntArray
 
 
 def near(tables: Tables, most: int) -> Iterator[Candidates]:
-    """Candidates that the screens leave, those of one code together, at most ``most`` at a time.
+    """Candidates that the screens leave, those of some lines of one code at a time.
 
-    Whatever is eligible is among them; rules have the last word.
+    Whatever is eligible is among them; rules have the last word. The offers of so many lines'
+    branch are at most ``most``, or those of one line.
     """
     codes = tables.words.codes.words
     rank, low, high = ranks_of(codes)
     grid = OfferGrid(_offers(tables, rank))
-    offer, line = grid.near(_lines(tables, low, high))
-    code = tables.lines.code[line]
-    order = np.argsort(code, kind="stable")
-    cuts = np.flatnonzero(np.diff(code[order], prepend=-1))
-    for begin, end in zip(cuts, np.append(cuts[1:], len(order))[: len(cuts)], strict=True):
-        for start in range(begin, end, most):
-            some = order[start : min(start + most, end)]
-            yield Candidates(tables, offer[some], line[some])
+    side = _lines(tables, low, high)
+    for code in np.unique(tables.lines.code).tolist():
+        own = np.flatnonzero(tables.lines.code == code)
+        step = max(1, most // max(1, len(tables.offers_of(codes[code]))))
+        for start in range(0, len(own), step):
+            some = own[start : start + step]
+            offer, line = grid.near(side.take(some))
+            if len(offer):
+                yield Candidates(tables, offer, some[line])
 
 
 def _offers(tables: Tables, rank: IntArray) -> OfferSide:

@@ -79,8 +79,9 @@ def fill(s: Scope) -> Term:
     """
     policy, lines, demands = s.tables.policy, s.tables.lines, s.tables.demands
     per_tick = weighted(s.value, policy.fill_permille)
-    count = np.array([len(each.lines) for each in demands.messages], dtype=np.int64)
-    share = policy.fill_per_demand // np.maximum(count[lines.demand[s.lines]], 1)
+    owners = lines.demand[s.lines].tolist()
+    count = np.array([len(demands.messages[row].lines) for row in owners], dtype=np.int64)
+    share = policy.fill_per_demand // np.maximum(count, 1)
     messages = [lines.messages[row] for row in s.lines.tolist()]
     whole = np.array([not each.least_quantity for each in messages], dtype=np.bool_)
     asked = np.array([each.quantity for each in messages], dtype=np.int64)

@@ -174,7 +174,23 @@ class _Column:
 AnyFunnels = Funnels | LazyFunnels
 
 
-def eligible(tables: Tables) -> tuple[Pairs, AnyFunnels, AnyFunnels]:
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The eligible pairs of a book and its funnels, which are complete once ``parts`` are read.
+
+    Each part holds all eligible pairs of some lines, every line in one part; read them once.
+    """
+
+    parts: Iterator[Pairs]
+    by_line: AnyFunnels
+    by_offer: AnyFunnels
+
+    def pairs(self) -> Pairs:
+        """All of them."""
+        return Pairs.joined(list(self.parts)).sorted()
+
+
+def eligible(tables: Tables) -> Found:
     """The eligible pairs of the book, the funnels of its lines, and those of its offers.
 
     Where offers times lines are too many, the grid says which pairs are worth looking at, and
@@ -183,21 +199,23 @@ def eligible(tables: Tables) -> tuple[Pairs, AnyFunnels, AnyFunnels]:
     if _dense(tables) > MOST_DENSE:
         return eligible_near(tables)
     counter = _Counter(tables)
-    parts = []
-    for c in candidates(tables):
-        says = verdicts(c)
-        parts.append(Pairs.of(c, np.all(says, axis=0)))
-        counter.add(c, says)
-    return Pairs.joined(parts).sorted(), counter.by_line, counter.by_offer
+
+    def parts() -> Iterator[Pairs]:
+        for c in candidates(tables):
+            says = verdicts(c)
+            counter.add(c, says)
+            yield Pairs.of(c, np.all(says, axis=0))
+
+    return Found(parts(), counter.by_line, counter.by_offer)
 
 
-def eligible_near(tables: Tables) -> tuple[Pairs, AnyFunnels, AnyFunnels]:
+def eligible_near(tables: Tables) -> Found:
     """The same by the grid, for books of any size."""
     # The grid's compiled loops take half a second to load, and only large books need them.
     from services.matching.domain.near import near
 
-    found = [Pairs.of(c, holding(c)) for c in near(tables, MOST_CANDIDATES)]
-    return Pairs.joined(found).sorted(), *funnels_when_read(tables)
+    parts = (Pairs.of(c, holding(c)) for c in near(tables, MOST_CANDIDATES))
+    return Found(parts, *funnels_when_read(tables))
 
 
 def funnels_when_read(tables: Tables) -> tuple[LazyFunnels, LazyFunnels]:

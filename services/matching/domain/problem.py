@@ -20,6 +20,7 @@ from services.matching.domain.fairness import owner
 from services.matching.domain.live import Live, fold
 from services.matching.domain.pairs import AnyFunnels, Pairs, eligible
 from services.matching.domain.participation import OpenLine, open_lines
+from services.matching.domain.shortlist import Shortlisted, shortlisted
 from services.matching.domain.tables import OrganizationTable, SharedWords, Tables
 from services.matching.engine import Market
 from spareline.market.v1.demand_pb2 import Demand
@@ -37,14 +38,20 @@ class Problem:
 
     Offer, demand and line rows of the market are rows of ``tables.offers``, ``tables.demands`` and
     ``tables.lines``; market pair p is ``pairs`` row p. ``live`` says what earlier proposals keep.
+    In a dense market not every eligible pair is weighed: ``weighed`` says how many are not.
     """
 
     tables: Tables
-    pairs: Pairs
+    weighed: Shortlisted
     market: Market
     line_funnels: AnyFunnels
     offer_funnels: AnyFunnels
     live: Live
+
+    @property
+    def pairs(self) -> Pairs:
+        """The eligible pairs that are weighed, by line, then offer."""
+        return self.weighed.pairs
 
     def demand_of_line(self, line: int) -> Demand:
         """The demand that a line belongs to."""
@@ -64,12 +71,14 @@ def build(
     declined: Collection[Declined] = (),
     heads: Collection[str] = (),
     pins: Iterable[Proposal] = (),
+    most_pairs: int = 0,
 ) -> Problem:
     """Build the problem of a round that takes ``now_period`` (an ordinal) as the present week.
 
     Capacity is assigned from that week on, as far as the policy's horizon. ``fairness`` is by
     organization; ``heads`` names the demands at the head of the book; ``pins`` are all proposals
-    that still hold or have committed capacity.
+    that still hold or have committed capacity. Above ``most_pairs`` (0: never) lines keep their
+    `shortlist` of eligible pairs.
 
     Raises:
         InvalidMarket: the book's numbers are too large to be summed exactly.
@@ -77,8 +86,10 @@ def build(
     tables, live = _tables(
         book, policy, now_period, fairness or {}, frozenset(declined), frozenset(heads), pins
     )
-    pairs, by_line, by_offer = eligible(tables)
-    return Problem(tables, pairs, market_of(tables, pairs), by_line, by_offer, live)
+    found = eligible(tables)
+    kept = shortlisted(tables, found.parts, most_pairs)
+    market = market_of(tables, kept.pairs)
+    return Problem(tables, kept, market, found.by_line, found.by_offer, live)
 
 
 def _tables(

@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from services.matching.engine.cut import Part
+from services.matching.engine.ending import ProcessEnded
 from services.matching.engine.limits import IntArray, InvalidMarket
 from services.matching.engine.market import Market, Term
 from services.matching.engine.objective import Use, use_of, value, value_by_term
@@ -37,6 +38,7 @@ __all__ = [
     "Options",
     "Part",
     "Phase",
+    "ProcessEnded",
     "Progress",
     "Result",
     "SolverDied",

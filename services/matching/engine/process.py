@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
+from services.matching.engine.ending import ProcessEnded, ended_of
 from services.matching.engine.market import Market
 from services.matching.engine.result import Options, Progress, Result
 from services.matching.engine.worker import serve
@@ -24,6 +25,11 @@ CANCEL_GRACE_SECONDS = 5.0
 
 class SolverDied(RuntimeError):  # noqa: N818 - says what is the case
     """The worker process ended, or overran its limit and was ended, before it gave a result."""
+
+    def __init__(self, message: str, ended: ProcessEnded | None = None) -> None:
+        """``ended`` says how, where that is known."""
+        super().__init__(message)
+        self.ended = ended or ProcessEnded()
 
 
 class Exchange(Protocol):
@@ -163,7 +169,8 @@ class SolverProcess:
             except TimeoutError:
                 await self._end()
                 raise SolverDied(
-                    f"the solve overran its limit of {seconds} s and was ended"
+                    f"the solve overran its limit of {seconds} s and was ended",
+                    ProcessEnded(overran=True),
                 ) from None
             except asyncio.CancelledError:
                 await self._stopped(job)
@@ -203,10 +210,11 @@ class SolverProcess:
         theirs.close()
         self._process, self._pipe, self._lost_pipe = process, ours, False
         loop = asyncio.get_running_loop()
-        thread = threading.Thread(target=self._read, args=(loop, ours), daemon=True, name="solver")
-        thread.start()
+        threading.Thread(target=self._read, args=(loop, process, ours), daemon=True).start()
 
-    def _read(self, loop: asyncio.AbstractEventLoop, pipe: Connection) -> None:
+    def _read(
+        self, loop: asyncio.AbstractEventLoop, process: BaseProcess, pipe: Connection
+    ) -> None:
         """Hand each message to the loop; runs in a thread because a message may come in pieces."""
         while True:
             try:
@@ -216,7 +224,7 @@ class SolverProcess:
             with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
                 loop.call_soon_threadsafe(self._take, *message)
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._lost, pipe)
+            loop.call_soon_threadsafe(self._lost, pipe, ended_of(process))
 
     def _take(self, kind: str, number: int, content: Any) -> None:
         job = self._job
@@ -232,20 +240,24 @@ class SolverProcess:
         elif job.exchange is not None:
             getattr(job.exchange, kind)(*content)
 
-    def _lost(self, pipe: Connection) -> None:
+    def _lost(self, pipe: Connection, ended: ProcessEnded) -> None:
         """The worker's end of the pipe closed: whoever waits is told."""
         if pipe is not self._pipe:
             return
         self._lost_pipe = True
         if self._job is not None and not self._job.answer.done():
-            self._job.answer.set_exception(SolverDied("the solver process died during the solve"))
+            text = f"the solver process died during the solve (code {ended.code})"
+            self._job.answer.set_exception(SolverDied(text, ended))
 
     async def _send(self, message: object) -> None:
         try:
             await asyncio.to_thread(self._write, self._pipe, message)
         except OSError as error:
             self._lost_pipe = True
-            raise SolverDied("the solver process died before the solve began") from error
+            ended = None
+            if self._process is not None:
+                ended = await asyncio.to_thread(ended_of, self._process)
+            raise SolverDied("the solver process died before the solve began", ended) from error
 
     def _post(self, message: object) -> None:
         """Send without waiting; that a process has died is seen by who reads from it."""
@@ -277,7 +289,7 @@ class SolverProcess:
         self._process = None
         if process is not None:
             process.kill()
-            await asyncio.to_thread(process.join)
+            await asyncio.to_thread(ended_of, process, None)
             process.close()
         if pipe is not None:
             if self._job is not None and not self._job.answer.done():

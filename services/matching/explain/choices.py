@@ -37,7 +37,7 @@ def choices(whatif: WhatIf, demand: int) -> list[Choice]:
         made = Choice(
             line=solution.problem.tables.lines.messages[line].id,
             leg=leg,
-            alternatives=len(others),
+            alternatives=len(others) + int(solution.problem.weighed.left_of_line[line]),
             next=[_alternative(whatif, pair, other) for other in others[:MOST_ALTERNATIVES]],
         )
         found.append(made)

@@ -85,7 +85,9 @@ class Lens:
             return self.solution
         shown = self.solution.problem
         seen, pairs = self._stepped(), self._as_paid()
-        problem = replace(shown, tables=seen, pairs=pairs, market=market_of(seen, pairs))
+        weighed = replace(shown.weighed, pairs=pairs)
+        market = market_of(seen, pairs)
+        problem = replace(shown, tables=seen, weighed=weighed, market=market)
         return replace(self.solution, problem=problem)
 
     @cached_property
@@ -167,7 +169,7 @@ class Lens:
         changed = replace(
             changed,
             tables=tables,
-            pairs=pairs.take(kept),
+            weighed=replace(problem.weighed, pairs=pairs.take(kept)),
             market=market_of(tables, pairs.take(kept)),
             line_funnels=offered,
         )

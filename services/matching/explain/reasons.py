@@ -22,6 +22,9 @@ def demand_reason(solution: Solution, demand: int, contested: bool) -> str:
         unknown = all(not funnels.considered[line] for line in lines)
         return "no_capability" if unknown else "all_ineligible"
     alive = [line for line in lines if line not in hopeless]
+    # What no offer could do can only be said where all of them were weighed.
+    if contested and problem.weighed.left_of_line[alive].any():
+        return "outbid"
     if _too_dear(solution, demand, alive, bundle):
         return "budget"
     short = [line for line in alive if _reachable(solution, line) < _least(solution, line)]

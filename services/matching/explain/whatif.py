@@ -21,6 +21,7 @@ from services.matching.engine import Market, Options, Part, Result, component_of
 from services.matching.explain.lens import Lens
 from services.matching.explain.neighbourhood import Change, Neighbourhood, Surroundings
 from services.matching.explain.solution import Solution, value_by_demand
+from services.matching.explain.unweighed import Unweighed
 
 MOST_SECONDS = 1.0
 """Longest time of one solve."""
@@ -87,6 +88,7 @@ class WhatIf:
         self.lens = Lens(solution)
         self.solution = self.lens.solution
         self._near = Surroundings(self.lens)
+        self._unweighed = Unweighed(self.solution.problem)
         self._seed = seed
         whole = self.solution.problem.tables.policy.surplus_permille % 1000 == 0
         # Weighted values are rounded tick by tick, each way by less than one.
@@ -101,7 +103,7 @@ class WhatIf:
         clock.check()
         every = np.array(self.solution.problem.lines_of(demand), dtype=np.int64)
         asked = np.array(sorted(lines), dtype=np.int64)
-        fresh = eligible_of(tables, asked) if lines else _NO_PAIRS
+        fresh = self._fresh(tables, asked) if lines else _NO_PAIRS
         kept = self._own_pairs(np.setdiff1d(every, asked))
         change = Change(tables, Pairs.joined([kept, fresh]), every)
         near = self._near.around(change, np.array([demand]), demand)
@@ -187,13 +189,17 @@ class WhatIf:
 
     def changes_pairs(self, tables: Tables, lines: list[int]) -> bool:
         """Whether the lines' eligible pairs or their periods differ from the round's."""
-        fresh = eligible_of(tables, np.array(lines, dtype=np.int64))
+        fresh = self._fresh(tables, np.array(lines, dtype=np.int64))
         before = self.solution.problem.pairs
         before = before.take(np.isin(before.line, lines))
         names = ("offer", "line", "first", "last")
         return any(
             not np.array_equal(getattr(fresh, name), getattr(before, name)) for name in names
         )
+
+    def _fresh(self, tables: Tables, lines: IntArray) -> Pairs:
+        """The pairs of changed lines found anew; what the round left out stays out."""
+        return self._unweighed.without(eligible_of(tables, lines), lines)
 
     def _better(
         self, near: Neighbourhood, part: Part, clock: Clock, own: int = -1
@@ -237,6 +243,8 @@ class WhatIf:
         lines = np.flatnonzero(np.isin(tables.lines.code, above))
         c = Candidates(self.lens.asking(tables), np.full(len(lines), offer, dtype=np.int64), lines)
         fresh = Pairs.of(c, np.all(verdicts(c), axis=0))
+        before = self.solution.problem.tables
+        fresh = self._unweighed.without_offer(fresh, offer, before, lines)
         return fresh.take(self.lens.kept(tables, fresh, offer)).sorted()
 
 

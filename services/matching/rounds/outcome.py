@@ -23,7 +23,8 @@ def book_size(problem: Problem, components: int = 0) -> BookSize:
         offers=len(tables.offers.messages),
         demands=len(tables.demands.messages),
         lines=len(tables.lines.messages),
-        pairs=len(problem.pairs),
+        pairs=len(problem.pairs) + problem.weighed.left_out,
+        pairs_left_out=problem.weighed.left_out,
         components=components,
         pinned_proposals=problem.live.pinned,
     )

@@ -16,7 +16,8 @@ from typing import ParamSpec, TypeVar
 
 from services.matching.domain import periods
 from services.matching.domain.fairness import FairnessUpdate
-from services.matching.engine import Market, Options, Progress, Result
+from services.matching.engine import Market, Options, ProcessEnded, Progress, Result
+from services.matching.engine.ending import ended_of
 from services.matching.engine.process import SolverProcess
 from services.matching.rounds import verify, worker
 from services.matching.rounds.answer import Answer
@@ -39,6 +40,7 @@ ENGINE_VERSION = f"spareline-1+ortools-{metadata.version('ortools')}"
 P = ParamSpec("P")
 T = TypeVar("T")
 Tell = Callable[[RoundProgress], Awaitable[None]]
+Sized = Callable[[BookSize], Awaitable[None]]
 
 
 class CertificateError(RuntimeError):
@@ -47,6 +49,11 @@ class CertificateError(RuntimeError):
 
 class WorkerDiedError(RuntimeError):
     """The process that builds and explains ended in the middle of a round."""
+
+    def __init__(self, message: str, ended: ProcessEnded | None = None) -> None:
+        """``ended`` says how, where that is known."""
+        super().__init__(message)
+        self.ended = ended or ProcessEnded()
 
 
 @dataclass(frozen=True)
@@ -84,10 +91,16 @@ class RoundRunner:
         self._turn = asyncio.Lock()
 
     async def run(
-        self, inputs: RoundInputs, progress: Tell, *, packed: bytes | None = None
+        self,
+        inputs: RoundInputs,
+        progress: Tell,
+        *,
+        packed: bytes | None = None,
+        sized: Sized | None = None,
     ) -> RoundResult:
         """Run a round. ``packed`` are the inputs' bytes, where the caller has stored them already.
 
+        ``sized`` is awaited with the problem's sizes once they are known, before the solve.
         ``progress`` is awaited at each phase (eligibility, solve, certify, explain) and with the
         solver's steps. Cancelling the task stops the solve.
 
@@ -102,6 +115,8 @@ class RoundRunner:
             data = await asyncio.to_thread(inputs.to_bytes) if packed is None else packed
             await progress(_progress("eligibility", started))
             prepared = await self._work(worker.prepare, data)
+            if sized is not None:
+                await sized(BookSize.FromString(prepared.size))
             result = await self._solve(inputs, prepared.market, progress, started)
             answer = Answer.of(result)
             stored = await asyncio.to_thread(answer.to_bytes)
@@ -199,8 +214,9 @@ class RoundRunner:
         try:
             return await loop.run_in_executor(self._pool, functools.partial(job, *args, **kwargs))
         except BrokenProcessPool as error:
-            self._pool = None
-            raise WorkerDiedError("the process that prepares rounds ended") from error
+            processes, self._pool = list(self._pool._processes.values()), None
+            ended = await asyncio.to_thread(ended_of, processes[0]) if processes else None
+            raise WorkerDiedError("the process that prepares rounds ended", ended) from error
 
 
 def options_of(inputs: RoundInputs) -> Options:

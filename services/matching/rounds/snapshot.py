@@ -24,7 +24,8 @@ class RoundInputs:
 
     ``now_period`` is the ordinal of the present week (`domain.periods`); ``fairness`` is by
     organization; ``pins`` are the proposals that hold or have committed capacity; ``counted``
-    names the demands whose asked value is in the fairness accounts already.
+    names the demands whose asked value is in the fairness accounts already. Above ``most_pairs``
+    eligible pairs (0: never) lines keep a choice of theirs.
     """
 
     round_name: str
@@ -38,6 +39,7 @@ class RoundInputs:
     heads: frozenset[str] = frozenset()
     pins: tuple[Proposal, ...] = ()
     counted: frozenset[str] = frozenset()
+    most_pairs: int = 0
 
     def problem(self) -> Problem:
         """Build the problem; the same inputs give the same arrays.
@@ -53,6 +55,7 @@ class RoundInputs:
             declined=self.declined,
             heads=self.heads,
             pins=self.pins,
+            most_pairs=self.most_pairs,
         )
 
     def to_bytes(self) -> bytes:
@@ -65,6 +68,7 @@ class RoundInputs:
             "declined": sorted(self.declined),
             "heads": sorted(self.heads),
             "counted": sorted(self.counted),
+            "most_pairs": self.most_pairs,
         }
         accounts = [self.fairness[name] for name in sorted(self.fairness)]
         pins = sorted(self.pins, key=lambda each: each.name)
@@ -102,6 +106,8 @@ class RoundInputs:
             heads=frozenset(known["heads"]),
             pins=tuple(Proposal.FromString(each) for each in _parts(pins)),
             counted=frozenset(known["counted"]),
+            # Rounds from before there was such a limit weighed all.
+            most_pairs=known.get("most_pairs", 0),
         )
 
 

@@ -20,6 +20,7 @@ from services.matching.domain import periods
 from services.matching.domain.book import Book
 from services.matching.domain.book_snapshot import SnapshotError
 from services.matching.domain.proposals import stamp
+from services.matching.rounds.failure import failure
 from services.matching.rounds.runner import RoundResult, RoundRunner
 from services.matching.rounds.snapshot import RoundInputs
 from services.matching.store.artifacts import Artifacts
@@ -67,10 +68,12 @@ class Clearing:
         runner: RoundRunner,
         lock: RoundLock,
         book: Callable[[], Book],
+        most_pairs: int = 0,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         """``owner`` is ``<instance>/<process>``; it is taken for dead ``lease_ms`` after its last
-        sign of life."""
+        sign of life. Above ``most_pairs`` eligible pairs (0: never) lines keep a choice of theirs.
+        """
         self.owner = owner
         self._lease_ms = lease_ms
         self._rounds = rounds
@@ -84,6 +87,7 @@ class Clearing:
         self._runner = runner
         self._lock = lock
         self._book = book
+        self._most_pairs = most_pairs
         self._now = now
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._put_off: set[str] = set()
@@ -208,7 +212,7 @@ class Clearing:
             if faults.is_away(error):
                 raise
             _log.error("round failed", round=writer.round.name, exc_info=error)
-            await self._fail(writer, "The solver ended without a usable result")
+            await self._fail(writer, failure(error, writer.round.size))
             return
         finally:
             await _end_of(solving)
@@ -258,6 +262,7 @@ class Clearing:
             heads=frozenset(await self._memory.heads.all()),
             pins=tuple(await self._proposals.alive_of(claimed)),
             counted=await self._memory.counted.among([d.name for d in snapshot.demands]),
+            most_pairs=self._most_pairs,
         )
 
     async def _policy(self, round_: round_pb2.Round) -> policy_pb2.Policy:
@@ -284,7 +289,10 @@ class Clearing:
                 shown = time.monotonic()
                 await writer.write(lambda round_: round_.progress.CopyFrom(progress))
 
-        return await self._runner.run(inputs, show, packed=data)
+        async def sized(size: round_pb2.BookSize) -> None:
+            await writer.write(lambda round_: round_.size.CopyFrom(size))
+
+        return await self._runner.run(inputs, show, packed=data, sized=sized)
 
     async def _deliver(self, writer: RoundWriter, inputs: RoundInputs, result: RoundResult) -> None:
         name, order = writer.round.name, writer.stored.document["order"]

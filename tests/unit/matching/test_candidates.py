@@ -46,28 +46,28 @@ def _varied(seed: int) -> BookSnapshot:
 def test_the_grid_finds_the_same_pairs_and_counts_the_same_funnels(seed: int) -> None:
     policy = books.policy(transport=[TransportRate(per_tick_1000km=100)])
     tables = build(_varied(seed), policy, now_period=books.NOW).tables
-    dense, by_line, by_offer = pairs.eligible(tables)
-    found, lazy_line, lazy_offer = pairs.eligible_near(tables)
+    whole, near = pairs.eligible(tables), pairs.eligible_near(tables)
+    dense, found = whole.pairs(), near.pairs()
     for name in ("offer", "line", "distance_km", "unit_transport", "first", "last"):
         assert getattr(found, name).tolist() == getattr(dense, name).tolist(), name
     rng = random.Random(seed)
-    for whole, lazy, count in (
-        (by_line, lazy_line, len(tables.lines.messages)),
-        (by_offer, lazy_offer, len(tables.offers.messages)),
+    for counted, lazy, count in (
+        (whole.by_line, near.by_line, len(tables.lines.messages)),
+        (whole.by_offer, near.by_offer, len(tables.offers.messages)),
     ):
         # In any order: counting one row must not count another twice.
         for row in rng.sample(range(count), count):
-            assert lazy.considered[row] == whole.considered[row]
-            assert lazy.eligible[row] == whole.eligible[row]
-            assert lazy.first[row].tolist() == whole.first[row].tolist()
-            assert lazy.alone[row, 4] == whole.alone[row, 4]
+            assert lazy.considered[row] == counted.considered[row]
+            assert lazy.eligible[row] == counted.eligible[row]
+            assert lazy.first[row].tolist() == counted.first[row].tolist()
+            assert lazy.alone[row, 4] == counted.alone[row, 4]
 
 
 def test_a_large_book_takes_the_grid(monkeypatch: object) -> None:
     tables = build(books.random_book(1), books.policy(), now_period=books.NOW).tables
-    assert isinstance(pairs.eligible(tables)[1], pairs.Funnels)
+    assert isinstance(pairs.eligible(tables).by_line, pairs.Funnels)
     monkeypatch.setattr(pairs, "MOST_DENSE", 0)  # type: ignore[attr-defined]
-    assert isinstance(pairs.eligible(tables)[1], pairs.LazyFunnels)
+    assert isinstance(pairs.eligible(tables).by_line, pairs.LazyFunnels)
 
 
 @settings(max_examples=100, deadline=None)

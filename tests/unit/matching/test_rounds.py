@@ -13,13 +13,15 @@ import pytest
 
 from services.matching.domain.book_snapshot import SnapshotError
 from services.matching.domain.declined import declined_pair
+from services.matching.engine import InvalidMarket, ProcessEnded, SolverDied
 from services.matching.engine.process import SolverProcess
 from services.matching.rounds.answer import Answer, gap_ppm
+from services.matching.rounds.failure import failure
 from services.matching.rounds.runner import RoundResult, RoundRunner, WorkerDiedError
 from services.matching.rounds.snapshot import RoundInputs
 from spareline.matching.v1.policy_pb2 import FairnessAccount
 from spareline.matching.v1.proposal_pb2 import Proposal
-from spareline.matching.v1.round_pb2 import Round, RoundProgress
+from spareline.matching.v1.round_pb2 import BookSize, Round, RoundProgress
 from tests.unit.matching import books
 
 
@@ -114,11 +116,53 @@ async def test_a_dead_worker_fails_the_round_and_the_next_one_runs(runner: Round
     first = await runner.run(given, _quiet)
     assert runner.pid is not None
     os.kill(runner.pid, signal.SIGKILL)
-    with pytest.raises(WorkerDiedError):
+    with pytest.raises(WorkerDiedError) as died:
         await runner.run(given, _quiet)
+    assert "prepares and explains was killed by SIGKILL" in failure(died.value, BookSize())
     again = await runner.run(given, _quiet)
     assert again.drafts == first.drafts
     assert again.book_digest == first.book_digest
+
+
+async def test_a_killed_solver_fails_the_round_in_words_and_the_next_one_runs() -> None:
+    solver = SolverProcess()
+    runner = RoundRunner(solver)
+    given, sizes = inputs(2), []
+
+    async def kill(size: BookSize) -> None:
+        sizes.append(size)
+        # It will stand still before it reads its problem, so that it can't be done too early.
+        await solver.start()
+        assert solver.pid is not None
+        os.kill(solver.pid, signal.SIGSTOP)
+        asyncio.get_running_loop().call_later(0.3, os.kill, solver.pid, signal.SIGKILL)
+
+    async with asyncio.timeout(60):
+        with pytest.raises(SolverDied) as died:
+            await runner.run(given, _quiet, sized=kill)
+        said = failure(died.value, sizes[0])
+        assert sizes[0].pairs > 0
+        assert said.startswith("The process that solves was killed by SIGKILL")
+        assert f"{sizes[0].pairs} eligible pairs" in said
+        assert "lower SPARELINE_MOST_PAIRS" in said
+        assert (await runner.run(given, _quiet)).outcome.demands_served > 0
+    await runner.close()
+    await solver.close()
+
+
+def test_a_failure_says_what_to_do_and_nothing_of_the_book() -> None:
+    size = BookSize(pairs=300_000, pairs_left_out=50_000)
+    late = failure(SolverDied("late", ProcessEnded(overran=True)), size)
+    assert "longer than its limit" in late
+    assert "300000 eligible pairs, 50000 of them not weighed" in late
+    assert "time limit" in late
+    assert "crashed with SIGSEGV" in failure(SolverDied("x", ProcessEnded(-11)), size)
+    assert "memory" in failure(MemoryError(), size)
+    secret = failure(InvalidMarket("budget[3] is 4711, not within -1..17"), size)
+    assert "4711" not in secret
+    assert "log of matching" in secret
+    assert "ValueError" in failure(ValueError("4711"), size)
+    assert "4711" not in failure(ValueError("4711"), size)
 
 
 _RUNS_A_ROUND = """

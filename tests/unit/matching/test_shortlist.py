@@ -1,0 +1,107 @@
+"""Where too many pairs fit: what lines keep, that nobody is cut off, what is said of the rest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.markets.copied import NOW, copied_book
+from services.matching.domain import shortlist
+from services.matching.domain.book_snapshot import BookSnapshot
+from services.matching.domain.policies import standard
+from services.matching.domain.problem import Problem, build
+from services.matching.domain.shortlist import PER_OFFER
+from services.matching.engine import Options, solve, verify
+from services.matching.explain.explain import explain
+from services.matching.explain.solution import Solution
+from services.matching.rounds.outcome import book_size
+
+TIMES = 8
+MOST = 3_000
+
+
+@pytest.fixture(scope="module")
+def book() -> BookSnapshot:
+    return copied_book(TIMES)
+
+
+@pytest.fixture(scope="module")
+def whole(book: BookSnapshot) -> Problem:
+    return build(book, standard(), now_period=NOW)
+
+
+@pytest.fixture(scope="module")
+def some(book: BookSnapshot) -> Problem:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(shortlist, "LEAST_PER_LINE", 4)
+        return build(book, standard(), now_period=NOW, most_pairs=MOST)
+
+
+def _keys(problem: Problem) -> np.ndarray:
+    return problem.pairs.offer * len(problem.tables.lines.messages) + problem.pairs.line
+
+
+def test_what_is_kept_is_eligible_and_what_is_not_is_counted(whole: Problem, some: Problem) -> None:
+    kept, every = _keys(some), _keys(whole)
+    assert len(every) > 1.8 * len(kept) == 1.8 * len(np.unique(kept))
+    assert np.isin(kept, every).all()
+    lines, offers = len(whole.tables.lines.messages), len(whole.tables.offers.messages)
+    missing = np.flatnonzero(~np.isin(every, kept))
+    assert some.weighed.left_of_line.tolist() == (
+        np.bincount(whole.pairs.line[missing], minlength=lines).tolist()
+    )
+    assert some.weighed.left_of_offer.tolist() == (
+        np.bincount(whole.pairs.offer[missing], minlength=offers).tolist()
+    )
+    size = book_size(some)
+    assert (size.pairs, size.pairs_left_out) == (len(every), len(every) - len(kept))
+    assert book_size(whole).pairs_left_out == 0
+
+
+def test_every_line_has_its_best_and_nobody_is_cut_off(whole: Problem, some: Problem) -> None:
+    offers, lines = len(whole.tables.offers.messages), len(whole.tables.lines.messages)
+    fitting = np.bincount(whole.pairs.line, minlength=lines)
+    kept = np.bincount(some.pairs.line, minlength=lines)
+    assert (kept >= np.minimum(fitting, 3)).all()
+    assert np.median(kept[fitting > 4]) <= 6
+    wanted = np.bincount(whole.pairs.offer, minlength=offers)
+    assert (np.bincount(some.pairs.offer, minlength=offers) >= np.minimum(wanted, PER_OFFER)).all()
+    costs = whole.market.pair_unit_cost.tolist()
+    cost = dict(zip(_keys(whole).tolist(), costs, strict=True))
+    cheapest = np.full(lines, 2**60)
+    np.minimum.at(cheapest, whole.pairs.line, whole.market.pair_unit_cost)
+    found = np.full(lines, 2**60)
+    np.minimum.at(found, some.pairs.line, [cost[key] for key in _keys(some).tolist()])
+    once = np.unique(whole.pairs.line[whole.market.pair_fixed_cost > 0])
+    plain = np.setdiff1d(np.arange(lines), once)
+    assert (found <= cheapest * 1.001 + 1)[plain].mean() > 0.9
+
+
+def test_the_same_book_keeps_the_same(
+    book: BookSnapshot, some: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shortlist, "LEAST_PER_LINE", 4)
+    # Parts come in other sizes through the grid, and each line is chosen for alone.
+    monkeypatch.setattr("services.matching.domain.pairs.MOST_DENSE", 0)
+    monkeypatch.setattr("services.matching.domain.pairs.MOST_CANDIDATES", 3000)
+    again = build(book, standard(), now_period=NOW, most_pairs=MOST)
+    assert _keys(again).tolist() == _keys(some).tolist()
+
+
+def test_what_is_left_out_is_said_and_never_called_ineligible(some: Problem) -> None:
+    result = solve(some.market, Options(seed=1, time_limit_seconds=5, deterministic_limit=0.01))
+    assert verify(some.market, result.quantity, result.certificate).ok
+    told = explain(Solution(some, result.quantity), "rounds/r1", 1, 0.0)
+    by_subject = {each.subject: each for each in told}
+    tables = some.tables
+    checked = 0
+    for line in np.flatnonzero(some.weighed.left_of_line).tolist():
+        made = by_subject.get(some.demand_of_line(line).name)
+        funnels = made.funnels if made is not None else []
+        for funnel in funnels:
+            if funnel.line == tables.lines.messages[line].id:
+                assert funnel.left_out == some.weighed.left_of_line[line]
+                # All eligible ones count as such, whether weighed or not.
+                assert funnel.eligible >= funnel.left_out + 1
+                checked += 1
+    assert checked > 10
