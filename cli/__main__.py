@@ -8,6 +8,7 @@ import typer
 
 from cli import (
     account,
+    dead_letters,
     explaining,
     exporting,
     importing,
@@ -69,6 +70,7 @@ app.add_typer(rounds.app, name="round")
 app.add_typer(proposals.app, name="proposals")
 app.add_typer(policies.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(dead_letters.app, name="dead-letters")
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from cli.session import KeyTokens, NoTokens, SessionTokens, Tokens, session_file
 from services.chassis.grpc_client import channel
 from spareline.matching.v1 import matching_service_pb2_grpc
 from spareline.registry.v1 import (
+    dead_letter_service_pb2_grpc,
     identity_service_pb2,
     identity_service_pb2_grpc,
     ledger_service_pb2_grpc,
@@ -33,6 +34,7 @@ class Client:
     identity: identity_service_pb2_grpc.IdentityServiceAsyncStub
     registry: registry_service_pb2_grpc.RegistryServiceAsyncStub
     ledger: ledger_service_pb2_grpc.LedgerServiceAsyncStub
+    dead_letters: dead_letter_service_pb2_grpc.DeadLetterServiceAsyncStub
     matching: matching_service_pb2_grpc.MatchingServiceAsyncStub
 
     async def who(self) -> identity_service_pb2.WhoAmIResponse:
@@ -86,5 +88,6 @@ async def connected(settings: Settings, *, signed_in: bool = True) -> AsyncItera
                 identity_service_pb2_grpc.IdentityServiceStub(registry),
                 registry_service_pb2_grpc.RegistryServiceStub(registry),
                 ledger_service_pb2_grpc.LedgerServiceStub(registry),
+                dead_letter_service_pb2_grpc.DeadLetterServiceStub(registry),
                 matching_service_pb2_grpc.MatchingServiceStub(matching),
             )

@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import nats
 import pytest
 import pytest_asyncio
 from google.type.latlng_pb2 import LatLng
 
 from deploy.local.free_ports import free_ports
 from deploy.local.stack import Stack
+from services.chassis.dead_letters import HEADER_REASON, HEADER_SUBJECT
 from services.chassis.grpc_client import channel
 from spareline.market.v1.organization_pb2 import Organization
 from spareline.registry.v1 import identity_service_pb2 as identity
@@ -254,6 +256,25 @@ async def test_policies_are_read_changed_and_activated(operator: Terminal, tmp_p
     names = {each["name"] for each in (await operator.done("policy", "list", "--json")).json}
     assert names == {"policies/standard", "policies/fair"}
     await operator.done("policy", "activate", "standard")
+
+
+async def test_dead_letters_are_listed_replayed_and_dropped(
+    stack: Stack, operator: Terminal, workshop: Terminal
+) -> None:
+    bus = await nats.connect(stack.nats_url)
+    for subject in ("market.offer.posted.v1", "market.offer.posted.v1", ""):
+        headers = {HEADER_SUBJECT: subject, HEADER_REASON: "made by a test"}
+        await bus.jetstream().publish("dead.registry-credit", b"no event", headers=headers)
+    await bus.drain()
+    found = (await operator.done("dead-letters", "list", "--json")).json
+    assert [each["consumer"] for each in found] == ["registry-credit"] * 3
+    first, second, _ = (str(each["name"]).removeprefix("deadLetters/") for each in found)
+    assert (await operator("dead-letters", "drop")).code == 1  # not said which
+    assert "once more" in (await operator.done("dead-letters", "replay", first)).out
+    dropped = await operator.done("dead-letters", "drop", "--consumer", "registry-credit")
+    assert f"deadLetters/{second} is thrown away" in dropped.out
+    again = await operator("dead-letters", "replay", second)
+    assert (again.code, f"There is no deadLetters/{second}" in again.err) == (1, True)
 
 
 async def test_why_a_demand_was_not_matched(
