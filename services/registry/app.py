@@ -1,6 +1,6 @@
 """The registry's composition root: what it opens, runs and serves, in this order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.chassis import events, mongo
 from services.chassis.app import App
@@ -104,11 +104,10 @@ async def build(
     await stores.ensure_indexes()
     neighbours = Neighbours(stores.offers, stores.demands)
     secrets = settings.secrets_by_service()
-    options = (
-        IdentityOptions(secrets, password_cost)
-        if attempts_per_minute is None
-        else IdentityOptions(secrets, password_cost, attempts_per_minute, attempts_per_minute)
-    )
+    options = IdentityOptions(secrets, password_cost, writes_mail=bool(settings.smtp_host))
+    if attempts_per_minute is not None:
+        most = attempts_per_minute
+        options = replace(options, attempts_per_minute=most, peer_attempts_per_minute=most)
     identity = await app.enter(
         open_identity(
             database,

@@ -55,6 +55,7 @@ class IdentityOptions:
     password_cost: Cost | None = None
     attempts_per_minute: int = PER_MINUTE
     peer_attempts_per_minute: int = PER_MINUTE
+    writes_mail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,7 @@ async def open_identity(
                     passwords,
                     audit,
                     clock,
+                    writes_mail=options.writes_mail,
                 ),
                 keys=Keys(organizations, keys, clock),
                 organization_calls=OrganizationCalls(organizations, audit, relations, clock),

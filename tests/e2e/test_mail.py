@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import queue
+import uuid
 from collections.abc import Iterator
 from email.message import EmailMessage
 from typing import Any
@@ -103,5 +104,24 @@ def test_members_are_told_in_their_language_and_by_their_choice(
     assert mail["Subject"] == "Spareline：您的匹配方案有新进展"
     assert "各方均已接受" in mail.get_content()
     assert page in mail.get_content()
+
+    late = {"party": "organizations/beta", "fulfilled": True, "late": True}
+    assert call(place, "POST", f"{proposal}:report", late, who="beta").status == 200
+    mail = postbox.next()
+    assert (mail["To"].split("@")[0], "迟延" in mail.get_content()) == ("alpha", True)
+
+    joins = {"email": "zhao@alpha.example", "displayName": "Zhao", "role": "ROLE_TRADER"}
+    invited = {"member": joins, "password": "a long password"}
+    path = f"/{alpha.split('/members/')[0]}/members"
+    answer = call(place, "POST", path, invited)
+    assert answer.status == 200, answer.text
+    told = {mail["To"].split("@")[0]: mail for mail in (postbox.next(), postbox.next())}
+    assert set(told) == {"alpha", "zhao"}
+    assert told["zhao"]["Subject"] == "Spareline: you are invited"
+    assert f"{HOME}/sign-in" in told["zhao"].get_content()
+    assert "a long password" not in told["zhao"].get_content()
+    assert f"{HOME}/organization/members" in told["alpha"].get_content()
+    # That the address is taken is refused, and nobody hears of it.
+    assert call(place, "POST", path, invited | {"requestId": str(uuid.uuid4())}).status == 409
     with pytest.raises(queue.Empty):
         postbox.got.get(timeout=1.5)

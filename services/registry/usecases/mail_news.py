@@ -23,6 +23,7 @@ _KINDS = {
     "market.proposal.expired.v1": MailSettings.KIND_ENDED,
     "market.proposal.cancelled.v1": MailSettings.KIND_ENDED,
     "market.proposal.disputed.v1": MailSettings.KIND_ENDED,
+    "market.proposal.delayed.v1": MailSettings.KIND_LATE,
 }
 SUBJECTS = tuple(sorted(_KINDS))
 # Viewers look when they like; owners and traders have to act.
@@ -64,13 +65,39 @@ class MailNews:
             "_id": f"{name}/news/{event.id or event.sequence}",
             "member": name,
             "kind": kind,
-            "proposal": proposal,
+            "about": proposal,
             "create_ms": self._clock(),
         }
+
+
+async def invited(store: Mail, accounts: Accounts, person: Member, now: int) -> None:
+    """Note for a new member, and for the owners of the firm, that somebody was invited.
+
+    A repeat changes nothing; of a person who was not taken up in the end nobody hears.
+    """
+    organization = person.name.split("/members/")[0]
+    owners = [member(each) for each in await accounts.of_organization(organization)]
+    told = {each.name for each in owners if each.role == Member.ROLE_OWNER}
+    told -= {name for name in told if MailSettings.KIND_INVITED in await store.muted(name)}
+    await store.add(
+        [
+            {
+                "_id": f"{name}/news/{person.name.rpartition('/')[2]}",
+                "member": name,
+                "kind": MailSettings.KIND_INVITED,
+                "about": person.name,
+                "create_ms": now,
+            }
+            for name in sorted(told | {person.name})
+        ]
+    )
 
 
 def _concerned(proposal: Proposal, kind: int) -> list[str]:
     found = {party.organization for party in proposal.parties} - {""}
     if kind == MailSettings.KIND_COUNTERED:  # who asks knows it
         found.discard(proposal.counter.party)
+    if kind == MailSettings.KIND_LATE:  # who says that it was late is not told so
+        said = [each.party_index for each in proposal.history if each.event == "late"]
+        found.discard(proposal.parties[said[-1]].organization)
     return sorted(found)

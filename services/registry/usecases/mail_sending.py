@@ -16,6 +16,7 @@ from services.registry import mail_texts
 from services.registry.domain.instants import Clock
 from services.registry.store.accounts import Accounts, member
 from services.registry.store.mail import Mail
+from spareline.market.v1.mail_pb2 import MailSettings
 from spareline.market.v1.organization_pb2 import Member
 
 SECONDS = 20.0
@@ -82,10 +83,11 @@ class MailSender:
     async def _write_to(self, name: str) -> None:
         news = await self._store.news(name)
         account = await self._accounts.by_name(name)
-        if account is not None and news:
+        told = [each for each in news if await self._happened(each)]
+        if account is not None and told:
             person = member(account)
             try:
-                await self._send(self._mail(person, news))
+                await self._send(self._mail(person, told))
             except aiosmtplib.SMTPRecipientsRefused as error:
                 if any(each.code < _PERMANENT for each in error.recipients):
                     return
@@ -98,6 +100,12 @@ class MailSender:
                 _log.error("a mail could not be written", member=name, exc_info=error)
         await self._store.done([each["_id"] for each in news])
         await self._store.end_turn(name)
+
+    async def _happened(self, news: Document) -> bool:
+        """Tell whether it came about: an invitation is noted before the person is taken up."""
+        if news["kind"] != MailSettings.KIND_INVITED:
+            return True
+        return await self._accounts.by_name(news["about"]) is not None
 
     async def _send(self, mail: EmailMessage) -> None:
         smtp = self._smtp
@@ -113,27 +121,25 @@ class MailSender:
         )
 
     def _mail(self, person: Member, news: Sequence[Document]) -> EmailMessage:
-        language = person.language
         by_kind = _latest(news)
         mail = EmailMessage()
         mail["From"] = self._smtp.sender
         mail["To"] = person.email
-        mail["Subject"] = mail_texts.subject(by_kind, language)
+        mail["Subject"] = mail_texts.subject(by_kind, person)
         mail["Date"] = formatdate(self._clock() / 1000)
         # The same news make the same id: a second copy after a crash can be told.
         digest = hashlib.sha256("\n".join(each["_id"] for each in news).encode()).hexdigest()[:32]
         mail["Message-ID"] = f"<{digest}@{self._smtp.sender.rpartition('@')[2].strip('>')}>"
         mail["Auto-Submitted"] = "auto-generated"
         mail["List-Unsubscribe"] = f"<{mail_texts.settings(self._address)}>"
-        name = person.display_name or person.email
-        mail.set_content(mail_texts.body(by_kind, language, name, self._address))
+        mail.set_content(mail_texts.body(by_kind, person, self._address))
         return mail
 
 
 def _latest(news: Sequence[Document]) -> dict[int, list[str]]:
-    """Return proposals by the last thing that happened to each: earlier news of it are stale."""
-    last = {each["proposal"]: each["kind"] for each in news}
+    """Return what news are about by the last that happened to each: earlier ones are stale."""
+    last = {each["about"]: each["kind"] for each in news}
     found: dict[int, list[str]] = {}
-    for proposal, kind in last.items():
-        found.setdefault(kind, []).append(proposal)
+    for about, kind in last.items():
+        found.setdefault(kind, []).append(about)
     return found

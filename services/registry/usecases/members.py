@@ -18,7 +18,7 @@ from services.registry.store.drafts import Drafts
 from services.registry.store.mail import Mail
 from services.registry.store.organizations import ACTIVE, Organizations
 from services.registry.store.sessions import Sessions
-from services.registry.usecases import pages
+from services.registry.usecases import mail_news, pages
 from services.registry.usecases.authority import require_owner_of
 from services.registry.usecases.replay import Replay
 from spareline.errors.v1 import cause_pb2, reason_pb2
@@ -43,7 +43,10 @@ class Members:
         passwords: Passwords,
         audit: AuditLog,
         clock: Clock,
+        *,
+        writes_mail: bool = False,
     ) -> None:
+        """``writes_mail``: whether a server takes mail, so that invitations are told."""
         self._organizations = organizations
         self._accounts = accounts
         self._sessions = sessions
@@ -53,6 +56,7 @@ class Members:
         self._passwords = passwords
         self._audit = audit
         self._clock = clock
+        self._writes_mail = writes_mail
 
     async def create(self, principal: Principal, request: api.CreateMemberRequest) -> Member:
         """Add a person. Raises AlreadyExists (EMAIL_TAKEN), PermissionDenied, NotFound."""
@@ -68,6 +72,8 @@ class Members:
         person.create_time.CopyFrom(timestamp(self._clock()))
         answered = replay.stored(await self._accounts.get(person.email), Member)
         if answered is None:
+            if self._writes_mail:  # before the person is there: a crash between loses no mail
+                await mail_news.invited(self._mail, self._accounts, person, self._clock())
             answered = await self._insert(person, parent, request.password, replay)
         if answered.role == Member.ROLE_OWNER:
             await self._set_owner(parent, answered.name, owner=True)

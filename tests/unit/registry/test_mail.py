@@ -9,11 +9,23 @@ from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
 from services.registry import mail_texts
+from services.registry.usecases.mail_news import _concerned
 from services.registry.usecases.mail_sending import MailSender, Smtp, _latest
 from spareline.market.v1.mail_pb2 import MailSettings
 from spareline.market.v1.organization_pb2 import Member
+from spareline.matching.v1.proposal_pb2 import Proposal
 
 HOME = "https://market.example"
+
+
+def _person(language: str) -> Member:
+    return Member(
+        name="organizations/a/members/li",
+        email="li@a.example",
+        display_name="Li Wei",
+        role=Member.ROLE_OWNER,
+        language=language,
+    )
 
 
 def _news(count: int) -> dict[int, list[str]]:
@@ -37,19 +49,39 @@ def test_every_word_is_translated() -> None:
 
 
 def test_a_flood_becomes_one_short_mail() -> None:
-    text = mail_texts.body(_news(60), "en", "Li Wei", HOME)
+    text = mail_texts.body(_news(60), _person("en"), HOME)
     assert text.count("/proposals/r/") == 10
     assert f"and 50 more: {HOME}/proposals" in text
-    assert mail_texts.subject(_news(60), "en").startswith("Spareline: 60 proposals wait")
-    assert "等待您答复" in mail_texts.subject(_news(2), "zh")
-    assert "Li Wei，您好" in mail_texts.body(_news(2), "zh", "Li Wei", HOME)
+    assert mail_texts.subject(_news(60), _person("en")).startswith("Spareline: 60 proposals wait")
+    assert "等待您答复" in mail_texts.subject(_news(2), _person("zh"))
+    assert "Li Wei，您好" in mail_texts.body(_news(2), _person("zh"), HOME)
+
+
+def test_an_invitation_is_told_to_the_person_and_otherwise_to_the_owners() -> None:
+    person = _person("en")
+    own: dict[int, list[str]] = {MailSettings.KIND_INVITED: [person.name]}
+    assert mail_texts.subject(own, person) == "Spareline: you are invited"
+    assert f"{HOME}/sign-in" in mail_texts.body(own, person, HOME)
+    others: dict[int, list[str]] = {MailSettings.KIND_INVITED: ["organizations/a/members/zhao"]}
+    assert "somebody was invited" in mail_texts.subject(others, person)
+    assert f"{HOME}/organization/members" in mail_texts.body(others, person, HOME)
+    assert "sign-in" not in mail_texts.body(others, person, HOME)
+
+
+def test_who_reports_a_late_delivery_is_not_told_of_it() -> None:
+    proposal = Proposal()
+    for name in ("organizations/a", "organizations/b"):
+        proposal.parties.add(organization=name)
+    proposal.history.add(event="late", party_index=1)
+    assert _concerned(proposal, MailSettings.KIND_LATE) == ["organizations/a"]
+    assert _concerned(proposal, MailSettings.KIND_ENDED) == ["organizations/a", "organizations/b"]
 
 
 def test_only_the_last_news_of_a_proposal_is_told() -> None:
     news = [
-        {"proposal": "rounds/r/proposals/a", "kind": MailSettings.KIND_PROPOSED},
-        {"proposal": "rounds/r/proposals/b", "kind": MailSettings.KIND_PROPOSED},
-        {"proposal": "rounds/r/proposals/a", "kind": MailSettings.KIND_CONFIRMED},
+        {"about": "rounds/r/proposals/a", "kind": MailSettings.KIND_PROPOSED},
+        {"about": "rounds/r/proposals/b", "kind": MailSettings.KIND_PROPOSED},
+        {"about": "rounds/r/proposals/a", "kind": MailSettings.KIND_CONFIRMED},
     ]
     assert _latest(news) == {
         MailSettings.KIND_CONFIRMED: ["rounds/r/proposals/a"],
@@ -63,7 +95,7 @@ async def test_one_odd_address_does_not_stop_the_mail() -> None:
 
     class Store:
         async def news(self, _: str) -> list[dict[str, object]]:
-            return [{"_id": "n", "proposal": "rounds/r/proposals/p", "kind": 1}]
+            return [{"_id": "n", "about": "rounds/r/proposals/p", "kind": 1}]
 
         async def done(self, names: list[str]) -> None:
             ended.extend(names)
