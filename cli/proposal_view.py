@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cli.screen import moment, money, say, state, table
 from services.files import amounts
+from spareline.market.v1.capability_pb2 import Unit
 from spareline.matching.v1.proposal_pb2 import DeclineReason, HistoryEntry, Leg, Party, Proposal
 
 
@@ -67,9 +68,8 @@ def _party(index: int, party: Party) -> tuple[str, ...]:
 
 def _leg(index: int, leg: Leg, found: Proposal) -> tuple[str, ...]:
     resolution = leg.unit.resolution or "1"
-    unit = leg.unit.display_name.en
     deliveries = ", ".join(
-        f"{each.period}: {amounts.units(each.quantity, resolution)} {unit}".rstrip()
+        f"{each.period}: {_quantity(amounts.units(each.quantity, resolution), leg.unit)}"
         for each in leg.deliveries
     )
     offerer = found.parties[leg.party_index].display_name if found.parties else ""
@@ -93,3 +93,8 @@ def _said(entry: HistoryEntry) -> str:
 
 def _who(index: int) -> str:
     return "the platform" if index < 0 else f"party {index}"
+
+
+def _quantity(amount: str, unit: Unit) -> str:
+    name = unit.display_name.en
+    return f"{amount} {name if amount == '1' else unit.plural_en or name}".rstrip()

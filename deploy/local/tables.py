@@ -91,7 +91,8 @@ def _amounts(proposal: proposal_pb2.Proposal, names: Mapping[str, str]) -> list[
         quantity = sum(delivery.quantity for delivery in leg.deliveries)
         ticks[leg.capability] = ticks.get(leg.capability, 0) + quantity
         resolution = Decimal(leg.unit.resolution or "1")
-        units[leg.capability] = (resolution, leg.unit.display_name.en or leg.unit.code)
+        name = leg.unit.plural_en or leg.unit.display_name.en or leg.unit.code
+        units[leg.capability] = (resolution, name)
     return [
         f"{names.get(code, code)}, {ticks[code] * units[code][0]:,f} {units[code][1]}"
         for code in ticks

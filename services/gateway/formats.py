@@ -42,8 +42,14 @@ def in_units(ticks: int, unit: Unit) -> Decimal:
 
 def quantity(ticks: int, unit: Unit, language: str) -> str:
     """Write a quantity of ticks with its unit, for example 37.5 machine hours."""
-    amount = format_decimal(in_units(ticks, unit).normalize(), locale=locale(language))
-    return f"{amount} {text(unit.display_name, language)}"
+    amount = in_units(ticks, unit)
+    name = text(unit.display_name, language) if amount == 1 else several(unit, language)
+    return f"{decimal(amount, language)} {name}"
+
+
+def several(unit: Unit, language: str) -> str:
+    """Return what some of a unit are called, for example machine hours; Chinese has one form."""
+    return (language == "en" and unit.plural_en) or text(unit.display_name, language)
 
 
 def unit_money(minor_per_tick: int, unit: Unit, language: str) -> str:
@@ -161,6 +167,7 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
         "quantity": lambda ticks, unit: quantity(ticks, unit, language),
         "amount": lambda ticks, unit: decimal(in_units(ticks, unit), language),
         "unit_money": lambda minor, unit: unit_money(minor, unit, language),
+        "several": lambda unit: several(unit, language),
         "text": lambda localized: text(localized, language),
         "week": lambda period: week(period, language),
         "per_unit": lambda minor, unit: per_unit(minor, unit, language),

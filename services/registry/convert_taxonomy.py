@@ -54,7 +54,10 @@ def _text(text: Text) -> capability_pb2.LocalizedText:
 
 def _unit(unit: Unit) -> capability_pb2.Unit:
     return capability_pb2.Unit(
-        code=unit.code, display_name=_text(unit.name), resolution=str(unit.resolution)
+        code=unit.code,
+        display_name=_text(unit.name),
+        resolution=str(unit.resolution),
+        plural_en=unit.plural,
     )
 
 
@@ -101,6 +104,8 @@ def node(message: capability_pb2.Capability) -> dict[str, Any]:
             "name": _words(message.unit.display_name),
             "resolution": message.unit.resolution,
         }
+        if message.unit.plural_en:
+            found["unit"]["plural"] = message.unit.plural_en
     if message.HasField("ships") or "." not in message.code:
         found["ships"] = message.ships
     if message.deprecated:

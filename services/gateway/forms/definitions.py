@@ -108,6 +108,7 @@ def read(form: Form, units: Mapping[str, Unit], language: str) -> Capability:
                 code=form.text("unit_code"),
                 display_name=LocalizedText(en=form.text("unit_en"), zh=form.text("unit_zh")),
                 resolution=form.text("resolution") or "1",
+                plural_en=form.text("unit_plural"),
             )
         )
     elif form.text("unit") in units:
@@ -179,6 +180,7 @@ def note(form: Form, problems: Sequence[tuple[str, str]]) -> None:
 def _field(path: str, keys: Mapping[str, str]) -> str:
     plain = {"code": "code", "name.en": "name_en", "name.zh": "name_zh", "unit.code": "unit_code"}
     plain |= {"unit.name.en": "unit_en", "unit.name.zh": "unit_zh", "unit.resolution": "resolution"}
+    plain["unit.plural"] = "unit_plural"
     plain |= {f"classification.{scheme}": scheme for scheme in SCHEMES}
     if path in plain:
         return plain[path]

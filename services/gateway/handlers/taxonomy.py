@@ -126,6 +126,7 @@ async def edit(request: web.Request) -> web.Response:
             "unit_code": unit,
             "unit_en": definition.unit.display_name.en,
             "unit_zh": definition.unit.display_name.zh,
+            "unit_plural": definition.unit.plural_en,
             "resolution": definition.unit.resolution,
         }
     form.values |= {"etag": draft.etag, "was": code}

@@ -15,7 +15,9 @@ _SIZE = 30
 async def listing(request: web.Request) -> web.Response:
     """Show the open demands that an offer of a capability can serve, in a region or everywhere."""
     person = signed_in(request)
-    wanted = await capability(request, request.query.get("capability", ""))
+    if not request.query.get("capability"):
+        raise web.HTTPSeeOther("/market")
+    wanted = await capability(request, request.query["capability"])
     region = request.query.get("region", "")[:12]
     calls = caller(request)
     page = await calls.call(

@@ -61,6 +61,8 @@ class Unit:
     code: str
     name: Text
     resolution: Decimal
+    plural: str = field(default="", compare=False)
+    """Several of it in English, where that differs: a word of grammar, so no part of what it is."""
 
     def ticks(self, quantity: Decimal) -> int:
         """Turn a quantity in the unit into ticks.

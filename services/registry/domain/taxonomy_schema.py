@@ -80,11 +80,12 @@ class UnitForm(_Form):
 
     code: Key
     name: TextForm
+    plural: Words | None = None
     resolution: Resolution
 
     def build(self) -> Unit:
         """Return the domain's value."""
-        return Unit(self.code, self.name.build(), Decimal(self.resolution))
+        return Unit(self.code, self.name.build(), Decimal(self.resolution), self.plural or "")
 
 
 class AttributeForm(_Form):

@@ -40,6 +40,7 @@ def agreed(*, buying: bool = True) -> Proposal:
     leg.party_index = 1
     leg.unit.resolution = "0.5"
     leg.unit.display_name.en, leg.unit.display_name.zh = "machine hour", "机时"
+    leg.unit.plural_en = "machine hours"
     leg.deliveries.add(period="2026-W49", quantity=20)
     leg.deliveries.add(period="2026-W53", quantity=10)
     entry = made.history.add(event="confirmed", party_index=-1)

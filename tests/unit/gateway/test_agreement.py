@@ -36,7 +36,7 @@ def test_transport_is_on_the_sheet_of_whoever_pays_it() -> None:
         ("zh", ["协议单", "五轴铣削", "湖畔泵业", "15 机时", "王丽", "¥3,200", "签章"]),
         (
             "en",
-            ["Agreement", "5-axis milling", "湖畔泵业", "15 machine hour", "Supplier", "¥3,200"],
+            ["Agreement", "5-axis milling", "湖畔泵业", "15 machine hours", "Supplier", "¥3,200"],
         ),
     ],
 )
@@ -71,7 +71,7 @@ def test_a_feed_leaves_out_what_is_long_over() -> None:
         [proposals.agreed(buying=False)], proposals.capabilities(), "en", "", since="2026-W50"
     )
     [left] = Calendar.from_ical(made).events
-    assert left["SUMMARY"] == "5-axis milling: 5 machine hour for 湖畔泵业"
+    assert left["SUMMARY"] == "5-axis milling: 5 machine hours for 湖畔泵业"
 
 
 def test_a_counter_is_told_by_what_differs_and_by_its_sum() -> None:

@@ -59,6 +59,14 @@ def test_a_wrong_file_is_named_with_path_and_reason(
     assert all(name in str(caught.value) for name in names), str(caught.value)
 
 
+def test_a_unit_is_the_same_with_and_without_its_plural(tmp_path: Path) -> None:
+    unit = "unit: {code: hour, name: {en: hour, zh: 小时}, plural: hours, resolution: '0.5'}"
+    child = f"  children: {{a: {{name: {{en: A, zh: 甲}}, {unit}}}}}\n"
+    (tmp_path / "x.yaml").write_text(TOP + child, encoding="utf-8")
+    read = load_taxonomy(tmp_path)
+    assert [each.unit.plural for each in (read.get("x"), read.get("x.a")) if each] == ["", "hours"]
+
+
 def test_an_empty_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TaxonomyError, match=r"no \*.yaml"):
         load_taxonomy(tmp_path)

@@ -1,0 +1,35 @@
+"""Quantities as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.gateway import formats
+from spareline.market.v1.capability_pb2 import LocalizedText, Unit
+
+HOUR = Unit(
+    display_name=LocalizedText(en="machine hour", zh="机时"),
+    resolution="0.5",
+    plural_en="machine hours",
+)
+
+
+@pytest.mark.parametrize(
+    ("ticks", "english", "chinese"),
+    [
+        (2, "1 machine hour", "1 机时"),
+        (3, "1.5 machine hours", "1.5 机时"),
+        (0, "0 machine hours", "0 机时"),
+        (2480, "1,240 machine hours", "1,240 机时"),
+    ],
+)
+def test_several_of_a_unit_have_a_word_of_their_own_in_english(
+    ticks: int, english: str, chinese: str
+) -> None:
+    assert formats.quantity(ticks, HOUR, "en") == english
+    assert formats.quantity(ticks, HOUR, "zh") == chinese
+
+
+def test_a_unit_without_a_plural_goes_by_its_name() -> None:
+    unit = Unit(display_name=LocalizedText(en="thousand items", zh="千件"), resolution="1")
+    assert formats.quantity(3, unit, "en") == "3 thousand items"
