@@ -68,7 +68,7 @@ class Operator:
 
     async def book(self) -> matching_service_pb2.BookSummary:
         """How far matching has taken in what was posted."""
-        return await self.matching.GetBook(matching_service_pb2.GetBookRequest())
+        return await self.matching.GetBook(matching_service_pb2.GetBookRequest(with_digest=True))
 
     async def run_round(self, request_id: str) -> str:
         """Ask for a round; returns its name. A repeat with the same id asks for no second one."""

@@ -205,8 +205,10 @@ async def sums_are_the_operators_alone(operator: mm.Actor, buyer: mm.Actor, name
         assert seen.outcome.demands_served == whole.outcome.demands_served == 1
         hidden = (seen.outcome.objective, seen.outcome.upper_bound, seen.outcome.terms)
         assert not any((*hidden, seen.size.pairs, seen.progress.best_value, seen.book_digest))
-    assert not (await buyer.matching.GetBook(pb.GetBookRequest())).digest
-    assert (await operator.matching.GetBook(pb.GetBookRequest())).digest
+    asked = pb.GetBookRequest(with_digest=True)
+    assert not (await buyer.matching.GetBook(asked)).digest
+    assert not (await operator.matching.GetBook(pb.GetBookRequest())).digest
+    assert (await operator.matching.GetBook(asked)).digest
 
 
 async def test_a_cancelled_round_proposes_nothing(market: mm.Market) -> None:

@@ -51,7 +51,9 @@ async def load(market: Market, progress: sample.Progress = _silent) -> sample.Lo
 
 
 async def book(actor: Actor) -> matching.BookSummary:
-    answer: matching.BookSummary = await actor.matching.GetBook(matching.GetBookRequest())
+    answer: matching.BookSummary = await actor.matching.GetBook(
+        matching.GetBookRequest(with_digest=True)
+    )
     return answer
 
 

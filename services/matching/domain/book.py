@@ -35,6 +35,8 @@ class _Shelf(Generic[Posting]):
     open_state: int
     lasting: frozenset[int]
     entries: dict[str, _Entry[Posting]] = field(default_factory=dict)
+    open_count: int = 0
+    play_count: int = 0
 
     def take(self, message: Posting) -> bool:
         entry = self.entries.setdefault(message.name, _Entry())
@@ -50,7 +52,7 @@ class _Shelf(Generic[Posting]):
         else:
             entry.balances_generation = message.generation
         entry.terms_generation = message.generation
-        entry.body = fresh if fresh.state in self.lasting else None
+        self._put(entry, fresh)
         return True
 
     def take_balances(self, message: Posting) -> bool:
@@ -62,28 +64,32 @@ class _Shelf(Generic[Posting]):
             return False
         fresh = _copy(entry.body)
         _put_balances(fresh, message, message.generation)
-        entry.body = fresh if fresh.state in self.lasting else None
+        self._put(entry, fresh)
         return True
+
+    def _put(self, entry: _Entry[Posting], fresh: Posting) -> None:
+        """Keep a message as it stands, and count it anew."""
+        before, after = entry.body, fresh if fresh.state in self.lasting else None
+        entry.body = after
+        self.open_count += self._is_open(after) - self._is_open(before)
+        self.play_count += self._plays(after) - self._plays(before)
+
+    def _is_open(self, body: Posting | None) -> bool:
+        return body is not None and body.state == self.open_state
+
+    def _plays(self, body: Posting | None) -> bool:
+        return self._is_open(body) or (
+            body is not None and any(balance.held for balance in body.balances)
+        )
 
     def get(self, name: str) -> Posting | None:
         entry = self.entries.get(name)
-        if entry is None or entry.body is None or entry.body.state != self.open_state:
-            return None
-        return entry.body
-
-    def open(self) -> tuple[Posting, ...]:
-        found = [self.get(name) for name in sorted(self.entries)]
-        return tuple(each for each in found if each is not None)
+        return entry.body if entry is not None and self._is_open(entry.body) else None
 
     def in_play(self) -> tuple[Posting, ...]:
         """Return the open ones, and those whose last part is held but not committed yet."""
         bodies = [self.entries[name].body for name in sorted(self.entries)]
-        return tuple(
-            each
-            for each in bodies
-            if each is not None
-            and (each.state == self.open_state or any(one.held for one in each.balances))
-        )
+        return tuple(each for each in bodies if each is not None and self._plays(each))
 
 
 class Book:
@@ -164,8 +170,12 @@ class Book:
         return known is not None and platform in known.delegates
 
     def counts(self) -> tuple[int, int, int]:
-        """Organizations known, open offers, open demands."""
-        return len(self._organizations), len(self._offers.open()), len(self._demands.open())
+        """Organizations known, open offers, open demands; nothing is built for it."""
+        return len(self._organizations), self._offers.open_count, self._demands.open_count
+
+    def counts_in_play(self) -> tuple[int, int, int]:
+        """The same, with those offers and demands that a `snapshot` has beside the open ones."""
+        return len(self._organizations), self._offers.play_count, self._demands.play_count
 
     def snapshot(self) -> BookSnapshot:
         """Return the book as it stands; later changes do not touch it.

@@ -235,9 +235,9 @@ class MatchingServicer(_Base):  # type: ignore[misc]
         """Tell what was delivered."""
         return await self._deliveries.get(request)
 
-    async def GetBook(self, _request: pb.GetBookRequest, _context: Context) -> pb.BookSummary:
+    async def GetBook(self, request: pb.GetBookRequest, _context: Context) -> pb.BookSummary:
         """Tell how large the book is."""
-        return await self._reading.book(current())
+        return await self._reading.book(request, current())
 
 
 def _accepted(result: Result) -> pb.AcceptResult:

@@ -126,19 +126,21 @@ class ReadingRoom:
             answer.next_page_token = paging.encode({"after": found[size - 1][0]}, bound)
         return answer
 
-    async def book(self, principal: Principal) -> pb.BookSummary:
-        """Return how large the book is; to operators also its digest.
+    async def book(self, request: pb.GetBookRequest, principal: Principal) -> pb.BookSummary:
+        """Return how large the book is; to operators who ask for it also its digest.
 
         Whoever guesses a whole book can try the guess on its digest.
         """
-        snapshot = self._keeper.book.snapshot()
+        book = self._keeper.book
+        organizations, offers, demands = book.counts_in_play()
         digest = ""
-        if principal.role in ("operator", "service"):
+        if request.with_digest and principal.role in ("operator", "service"):
+            snapshot = book.snapshot()
             digest = await asyncio.to_thread(lambda: snapshot.digest)  # takes a while
         return pb.BookSummary(
-            organizations=len(snapshot.organizations),
-            offers=len(snapshot.offers),
-            demands=len(snapshot.demands),
+            organizations=organizations,
+            offers=offers,
+            demands=demands,
             current=self._keeper.current,
             stream_sequence=self._keeper.sequence,
             digest=digest,

@@ -113,3 +113,20 @@ def test_delegation_and_erasure() -> None:
     firm.generation = 9
     assert not book.apply_organization(firm)
     assert not book.is_delegate("organizations/hub", "organizations/a")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_counts_are_kept_as_they_would_be_counted(seed: int) -> None:
+    rng, book = random.Random(seed), Book()
+    names = [f"f/d{number}" for number in range(6)]
+    for _ in range(200):
+        demand = books.demand(rng.choice(names))
+        demand.generation = rng.randrange(30)
+        demand.state = rng.choice(
+            [Demand.STATE_OPEN, Demand.STATE_MATCHED, Demand.STATE_WITHDRAWN, Demand.STATE_EXPIRED]
+        )
+        demand.balances.add(held=rng.choice([0, 3]))
+        (book.apply_demand if rng.random() < 0.5 else book.apply_demand_balances)(demand)
+        found = book.snapshot().demands
+        assert book.counts_in_play() == (0, 0, len(found))
+        assert book.counts() == (0, 0, sum(each.state == Demand.STATE_OPEN for each in found))
