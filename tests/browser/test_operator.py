@@ -57,6 +57,18 @@ async def test_a_policy_is_tried_beside_the_present_one_and_adopted(
         await expect(operator.page.locator("ol.versions > li")).to_have_count(versions + 1)
         await expect(operator.page.locator("ol.versions > li").first).to_contain_text("Operator")
         await operator.picture("21-policy")
+        await operator.press("a[href^='/operator/new-policy']")  # a copy of this one
+        await operator.page.fill("#policy_id", "No Id")
+        await operator.page.fill("#display_name", f"Emergency {language}")
+        await operator.press("main form button")
+        await expect(operator.page.locator("#policy_id[aria-invalid=true]")).to_have_count(1)
+        operator.faults.clear()  # asked for
+        await operator.fits()
+        await operator.picture("24-new-policy")
+        await operator.page.fill("#policy_id", f"emergency-{language}")
+        await operator.press("main form button")
+        await expect(operator.page.locator("h1")).to_have_text(f"Emergency {language}")
+        await expect(operator.page.locator("ol.versions > li")).to_have_count(1)
         for path, name in (("fairness", "22-fairness"), ("dead-letters", "23-dead-letters")):
             await operator.open(f"/operator/{path}")
             await operator.picture(name)

@@ -178,6 +178,8 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("POST", "/rounds/{round}/cancel"): Expected(FORBIDDEN, FORBIDDEN, FORBIDDEN, 409, UNKNOWN),
     ("GET", "/policy"): _OWN,
     ("GET", "/operator/policies"): _OPERATOR,
+    ("GET", "/operator/new-policy"): _OPERATOR,
+    ("POST", "/operator/new-policy"): Expected(FORBIDDEN, FORBIDDEN, FORBIDDEN, 400),
     ("GET", "/operator/policies/{policy}"): _OPERATOR,
     ("GET", "/operator/policies/{policy}/edit"): _OPERATOR,
     # An empty form lacks a name; the etag of the other is not the current one.
