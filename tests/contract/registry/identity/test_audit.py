@@ -160,3 +160,19 @@ async def test_an_erasure_is_left_with_the_operators(served: Served) -> None:
     await owner.registry.EraseOrganization(api.EraseOrganizationRequest(name=owner.organization))
     [entry] = await entries(operator, operator.organization, method="EraseOrganization")
     assert entry.resource == owner.organization
+
+
+async def test_a_page_that_is_read_again_has_what_came_since(served: Served) -> None:
+    owner = await served.owner("Acme")
+    times: list[int] = []
+    for days in (0, 1, 40):
+        served.clock.ahead_ms = days * 86_400_000
+        await renamed(owner, owner.organization)
+        request = _Request(parent=owner.organization, page_size=2, method="UpdateOrganization")
+        for _ in range(2):  # the second time it is known where the page ended
+            page = await owner.registry.ListAuditEntries(request)
+            seen = [each.time.ToMilliseconds() for each in page.audit_entries]
+            times = sorted({*times, *seen}, reverse=True)
+            assert seen == times[:2]
+        assert len(times) == [0, 1, 40].index(days) + 1
+        assert bool(page.next_page_token) == (len(times) > 2)

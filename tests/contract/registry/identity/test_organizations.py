@@ -197,6 +197,17 @@ async def test_listing_shows_those_that_one_acts_for(served: Served) -> None:
     operator = await served.operator()
     everyone = await operator.registry.ListOrganizations(api.ListOrganizationsRequest())
     assert len(everyone.organizations) == 8
+    # Read again, with a firm in the middle of a page that was read before, and one gone.
+    between = await platform.registry.CreateOrganization(bring("Firm 01 b"))
+    await platform.registry.EraseOrganization(api.EraseOrganizationRequest(name=brought[0]))
+    left = sorted([platform.organization, *brought[1:], between.name])
+    again = api.ListOrganizationsRequest(page_size=4)
+    shown: list[str] = []
+    for _ in range(2):
+        page = await platform.registry.ListOrganizations(again)
+        shown += [each.name for each in page.organizations]
+        again.page_token = page.next_page_token
+    assert shown == left
 
 
 async def test_a_delegation_can_be_given_and_ended(served: Served) -> None:
