@@ -30,6 +30,7 @@ RANDOM_BITS = 20
 _FIRST_WINDOW = 1000 << RANDOM_BITS
 _LONG_WINDOW = 3_600_000 << RANDOM_BITS  # from here on a reading may take long
 _WIDENING = 8
+_SURPLUS = 1.3
 _LOOKING_SECONDS = 1.0
 _SLOW_SECONDS = 0.1
 _PATIENCE_SECONDS = 2.0
@@ -53,7 +54,7 @@ class AuditLog:
     async def ensure_indexes(self) -> None:
         """Create the indexes that pages are read by."""
         await self._collection.create_index([("organization", 1), ("order", 1)])
-        await self._collection.create_index("order")
+        await self._collection.create_index([("copy", 1), ("order", 1)])
 
     def record(
         self,
@@ -150,10 +151,10 @@ class AuditLog:
         await self.flush()
         newest = before or (self._clock() + 1) << RANDOM_BITS
         oldest = since_ms << RANDOM_BITS
-        window = _FIRST_WINDOW
+        window, begin = _FIRST_WINDOW, newest
         which = (organization, before, since_ms, size, repr(conditions))
         end = self._ends.get(which) or newest
-        within = {"organization": organization} if organization else {"copy": {"$ne": True}}
+        within = {"organization": organization} if organization else {"copy": False}
         found: list[tuple[int, AuditEntry]] = []
         begun = time.monotonic()
         while len(found) < size and newest > oldest:
@@ -161,7 +162,7 @@ class AuditLog:
             if window > _LONG_WINDOW and started - begun > _LOOKING_SECONDS:
                 return found, newest
             floor = max(oldest, min(end, newest - window))
-            query = {**within, **(conditions or {}), "order": {"$gte": floor, "$lt": newest}}
+            query = {**within, "order": {"$gte": floor, "$lt": newest}, **(conditions or {})}
             cursor = self._collection.find(query).sort("order", -1).limit(size - len(found))
             async for document in cursor:
                 found.append((document["order"], AuditEntry.FromString(document["body"])))
@@ -169,6 +170,9 @@ class AuditLog:
             slow = time.monotonic() - started > _SLOW_SECONDS
             if not slow or window < _LONG_WINDOW:
                 window *= _WIDENING
+            if found:  # as dense as it was so far
+                missing = (size - len(found)) / len(found)
+                window = min(window, int((begin - floor) * missing * _SURPLUS) + _FIRST_WINDOW)
         if len(found) >= size:
             self._ends.keep(which, found[-1][0])
         return found, 0
