@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from services.matching.domain.book_snapshot import SnapshotError
 from services.matching.domain.vocabulary import IntArray
 from services.matching.engine import Certificate, Result, Stability, Status
+from services.matching.rounds import stored_json
 
 _FORMAT = "spareline-answer-1"
 
@@ -58,7 +56,6 @@ class Answer:
         """Compressed JSON with sparse arrays; the same answer gives the same bytes."""
         prices = self.certificate
         plain = {
-            "format": _FORMAT,
             "quantity": _sparse(self.quantity),
             "scale": prices.scale,
             "slot_price": _sparse(prices.slot_price),
@@ -76,8 +73,7 @@ class Answer:
             "seconds": self.seconds,
             "stability": None if self.stability is None else astuple(self.stability),
         }
-        text = json.dumps(plain, separators=(",", ":"))
-        return gzip.compress(text.encode(), compresslevel=6, mtime=0)
+        return stored_json.to_bytes(_FORMAT, plain)
 
     @staticmethod
     def from_bytes(data: bytes) -> Answer:
@@ -86,12 +82,7 @@ class Answer:
         Raises:
             SnapshotError: the bytes are not what `to_bytes` writes.
         """
-        try:
-            plain = json.loads(gzip.decompress(data))
-        except (OSError, EOFError, ValueError) as error:
-            raise SnapshotError("these are not the bytes of an answer") from error
-        if plain.get("format") != _FORMAT:
-            raise SnapshotError("these are not the bytes of an answer")
+        plain = stored_json.from_bytes(_FORMAT, data)
         prices = Certificate(
             plain["scale"],
             _dense(plain["slot_price"]),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from services.matching.domain.book_snapshot import SnapshotError
 from services.matching.domain.problem import Problem
 from services.matching.domain.vocabulary import IntArray
+from services.matching.rounds import stored_json
 from services.matching.rounds.quality import line_ticks
 from spareline.matching.v1.round_analysis_pb2 import Shift
 
@@ -30,13 +28,11 @@ class Shares:
     def to_bytes(self) -> bytes:
         """Compressed JSON; the same shares give the same bytes."""
         plain = {
-            "format": _FORMAT,
-            "demands": dict(self.demands),
-            "buyers": dict(self.buyers),
-            "sellers": dict(self.sellers),
+            "demands": dict(sorted(self.demands.items())),
+            "buyers": dict(sorted(self.buyers.items())),
+            "sellers": dict(sorted(self.sellers.items())),
         }
-        text = json.dumps(plain, separators=(",", ":"), sort_keys=True)
-        return gzip.compress(text.encode(), compresslevel=6, mtime=0)
+        return stored_json.to_bytes(_FORMAT, plain)
 
     @staticmethod
     def from_bytes(data: bytes) -> Shares:
@@ -45,12 +41,7 @@ class Shares:
         Raises:
             SnapshotError: the bytes are not what `to_bytes` writes.
         """
-        try:
-            plain = json.loads(gzip.decompress(data))
-        except (OSError, EOFError, ValueError) as error:
-            raise SnapshotError("these are not the bytes of shares") from error
-        if plain.get("format") != _FORMAT:
-            raise SnapshotError("these are not the bytes of shares")
+        plain = stored_json.from_bytes(_FORMAT, data)
         return Shares(plain["demands"], plain["buyers"], plain["sellers"])
 
 
