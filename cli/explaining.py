@@ -116,8 +116,8 @@ def _steps(funnel: Funnel) -> list[tuple[str, ...]]:
         for step in funnel.steps
         if step.count or step.alone
     ]
-    left = ("", "eligible, not weighed this time", str(funnel.left_out), "")
-    rest = [left] if funnel.left_out else []
+    about = ("", "weighed of these, about", str(funnel.shortlist), "")
+    rest = [about] if funnel.shortlist else []
     return [first, *fallen, ("", "eligible", str(funnel.eligible), ""), *rest]
 
 

@@ -27,7 +27,8 @@ _NAMED = AGREED | {Proposal.STATE_CANCELLED}
 
 _REPORTED = DELIVERED | {proposal_pb2.Party.ANSWER_FAILED}
 
-_SUMS_OF_SIZE: Final = ("pairs", "components")
+_SUMS_OF_SIZE: Final = ("pairs", "pairs_left_out", "components")
+FAILED: Final = "The round failed; who runs the market can see why"
 _SUMS_OF_PROGRESS: Final = (
     "best_value",
     "bound",
@@ -115,6 +116,8 @@ def round_for_member(round_: round_pb2.Round) -> round_pb2.Round:
     seen = round_pb2.Round()
     seen.CopyFrom(round_)
     seen.ClearField("book_digest")
+    if seen.failure:
+        seen.failure = FAILED  # why tells of sizes, too
     _clear(seen.size, _SUMS_OF_SIZE)
     _clear(seen.progress, _SUMS_OF_PROGRESS)
     _clear(seen.outcome, _SUMS_OF_OUTCOME)

@@ -53,6 +53,14 @@ class Problem:
         """The eligible pairs that are weighed, by line, then offer."""
         return self.weighed.pairs
 
+    def shortlist_of(self, line: int) -> int:
+        """About how many of a line's eligible pairs are weighed, 0 when all are.
+
+        By the counts that its owner is told of, so that nothing more is told by it.
+        """
+        most = self.weighed.per_line
+        return most if most and self.line_funnels.eligible[line] > most else 0
+
     def demand_of_line(self, line: int) -> Demand:
         """The demand that a line belongs to."""
         return self.tables.demands.messages[int(self.tables.lines.demand[line])]

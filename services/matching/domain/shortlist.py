@@ -45,6 +45,8 @@ class Shortlisted:
     pairs: Pairs
     left_of_line: IntArray  # [L]
     left_of_offer: IntArray  # [O]
+    per_line: int
+    """About how many a line keeps where not all are weighed, else 0."""
 
     @property
     def left_out(self) -> int:
@@ -96,6 +98,7 @@ class _Chooser:
             pairs.sorted(),
             self._of_line - np.bincount(pairs.line, minlength=self._lines),
             self._of_offer - np.bincount(pairs.offer, minlength=self._offers),
+            self._per_line if self._choosing else 0,
         )
 
     def _chosen(self, part: Pairs) -> Pairs:

@@ -34,10 +34,13 @@ def choices(whatif: WhatIf, demand: int) -> list[Choice]:
     for leg, pair in enumerate(_legs(solution, demand)):
         line = int(solution.market.pair_line[pair])
         others = _others(solution, line)
+        count = len(others)
+        if solution.problem.shortlist_of(line):
+            count = max(count, int(solution.problem.line_funnels.eligible[line]) - 1)
         made = Choice(
             line=solution.problem.tables.lines.messages[line].id,
             leg=leg,
-            alternatives=len(others) + int(solution.problem.weighed.left_of_line[line]),
+            alternatives=count,
             next=[_alternative(whatif, pair, other) for other in others[:MOST_ALTERNATIVES]],
         )
         found.append(made)

@@ -91,8 +91,8 @@ def explain_demand(whatif: WhatIf, demand: int, round_name: str) -> Explanation:
     made = _blank(round_name, message, "")
     for line in lines:
         ident = problem.tables.lines.messages[line].id
-        left_out = int(problem.weighed.left_of_line[line])
-        made.funnels.append(funnel(problem.line_funnels, line, left_out, ident))
+        shortlist = problem.shortlist_of(line)
+        made.funnels.append(funnel(problem.line_funnels, line, ident, shortlist))
         if solution.line_ticks[line] < solution.market.line_quantity[line]:
             made.contests.extend(contests(whatif.lens, line))
     made.outcome = demand_reason(solution, demand, bool(made.contests))
@@ -104,6 +104,5 @@ def explain_offer(whatif: WhatIf, offer: int, round_name: str) -> Explanation:
     problem = whatif.solution.problem
     message = problem.tables.offers.messages[offer]
     made = _blank(round_name, message, offer_reason(whatif.solution, offer))
-    left_out = int(problem.weighed.left_of_offer[offer])
-    made.funnels.append(funnel(problem.offer_funnels, offer, left_out))
+    made.funnels.append(funnel(problem.offer_funnels, offer))
     return made

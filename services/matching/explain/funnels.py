@@ -7,16 +7,16 @@ from services.matching.domain.pairs import AnyFunnels
 from spareline.matching.v1.explanation_pb2 import Funnel
 
 
-def funnel(counts: AnyFunnels, row: int, left_out: int, line: str = "") -> Funnel:
+def funnel(counts: AnyFunnels, row: int, line: str = "", shortlist: int = 0) -> Funnel:
     """The funnel of one line (named) or one offer; rules at which nothing falls are left out.
 
-    ``left_out`` of those that are eligible were not weighed.
+    About ``shortlist`` of those that are eligible were weighed, or all of them if it is 0.
     """
     made = Funnel(
         line=line,
         considered=int(counts.considered[row]),
         eligible=int(counts.eligible[row]),
-        left_out=left_out,
+        shortlist=shortlist,
     )
     # Row by row: lazy funnels look up what they have counted at every read.
     first, alone = counts.first[row].tolist(), counts.alone[row].tolist()

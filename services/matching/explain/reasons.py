@@ -23,7 +23,7 @@ def demand_reason(solution: Solution, demand: int, contested: bool) -> str:
         return "no_capability" if unknown else "all_ineligible"
     alive = [line for line in lines if line not in hopeless]
     # What no offer could do can only be said where all of them were weighed.
-    if contested and problem.weighed.left_of_line[alive].any():
+    if contested and any(problem.shortlist_of(line) for line in alive):
         return "outbid"
     if _too_dear(solution, demand, alive, bundle):
         return "budget"

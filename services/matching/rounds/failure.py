@@ -1,6 +1,6 @@
 """Why a round failed, in words that whoever runs the market can act on.
 
-The words are read by all members too, so they hold sizes and causes, and no number of the book's.
+Only operators read them (`redact.round_for_member`). They hold sizes and causes, and no price.
 """
 
 from __future__ import annotations

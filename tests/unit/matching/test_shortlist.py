@@ -6,15 +6,20 @@ import numpy as np
 import pytest
 
 from benchmarks.markets.copied import NOW, copied_book
+from services.matching import redact
 from services.matching.domain import shortlist
 from services.matching.domain.book_snapshot import BookSnapshot
+from services.matching.domain.eligibility import Candidates, verdicts
+from services.matching.domain.pairs import Pairs, eligible_of
 from services.matching.domain.policies import standard
 from services.matching.domain.problem import Problem, build
 from services.matching.domain.shortlist import PER_OFFER
 from services.matching.engine import Options, solve, verify
 from services.matching.explain.explain import explain
 from services.matching.explain.solution import Solution
+from services.matching.explain.unweighed import Unweighed
 from services.matching.rounds.outcome import book_size
+from spareline.matching.v1.round_pb2 import BookSize, Round
 
 TIMES = 8
 MOST = 3_000
@@ -93,15 +98,42 @@ def test_what_is_left_out_is_said_and_never_called_ineligible(some: Problem) -> 
     assert verify(some.market, result.quantity, result.certificate).ok
     told = explain(Solution(some, result.quantity), "rounds/r1", 1, 0.0)
     by_subject = {each.subject: each for each in told}
-    tables = some.tables
-    checked = 0
+    tables, counted = some.tables, 0
     for line in np.flatnonzero(some.weighed.left_of_line).tolist():
         made = by_subject.get(some.demand_of_line(line).name)
-        funnels = made.funnels if made is not None else []
-        for funnel in funnels:
+        for funnel in made.funnels if made is not None else []:
             if funnel.line == tables.lines.messages[line].id:
-                assert funnel.left_out == some.weighed.left_of_line[line]
-                # All eligible ones count as such, whether weighed or not.
-                assert funnel.eligible >= funnel.left_out + 1
-                checked += 1
-    assert checked > 10
+                # All that fit count as eligible, whether weighed or not.
+                left, shown = int(some.weighed.left_of_line[line]), funnel.shortlist
+                assert funnel.eligible >= left + 1
+                assert shown == (4 if funnel.eligible > 4 else 0)
+                counted += 1
+        if made is not None:
+            assert made.outcome not in ("all_ineligible", "no_capability")
+    assert counted > 10
+
+
+def test_a_change_does_not_help_by_what_was_left_out(some: Problem) -> None:
+    """A line whose own pairs are found anew keeps to those that were weighed."""
+    line = int(some.weighed.left_of_line.argmax())
+    unweighed = Unweighed(some)
+    every = eligible_of(some.tables, np.array([line]))
+    again = unweighed.without(every, np.array([line]))
+    assert len(again) == len(every) - some.weighed.left_of_line[line]
+    assert again.offer.tolist() == some.pairs.take(some.pairs.line == line).offer.tolist()
+    offer = int(some.weighed.left_of_offer.argmax())
+    lines = np.arange(len(some.tables.lines.messages))
+    c = Candidates(some.tables, np.full(len(lines), offer), lines)
+    fresh = Pairs.of(c, np.all(verdicts(c), axis=0))
+    kept = unweighed.without_offer(fresh, offer, some.tables, lines)
+    assert len(fresh) - len(kept) == some.weighed.left_of_offer[offer]
+
+
+def test_members_are_told_neither_how_many_pairs_there_are_nor_why_a_round_failed() -> None:
+    round_ = Round(
+        failure="the market has 300 eligible pairs", size=BookSize(pairs=3, pairs_left_out=1)
+    )
+    seen = redact.round_for_member(round_)
+    assert (seen.size.pairs, seen.size.pairs_left_out) == (0, 0)
+    assert "300" not in seen.failure
+    assert "failed" in seen.failure
