@@ -5,8 +5,11 @@ from __future__ import annotations
 from services.chassis import causes
 from services.chassis.causes import Said
 from services.chassis.errors import DomainError
+from services.files.wording import mark
 from services.gateway.languages import translations
 from spareline.errors.v1.cause_pb2 import LocalizableMessage
+
+_BOTH = mark("%(what)s. %(mend)s")
 
 
 def parts(said: Said, language: str) -> tuple[str, str]:
@@ -25,7 +28,7 @@ def sentence(said: Said, language: str) -> str:
     what, mend = parts(said, language)
     if not mend:
         return what
-    return translations(language).gettext("%(what)s. %(mend)s") % {
+    return translations(language).gettext(_BOTH) % {
         "what": what.rstrip(".。"),
         "mend": mend,
     }

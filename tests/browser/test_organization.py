@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from contextlib import AsyncExitStack
 
@@ -10,6 +11,7 @@ from playwright.async_api import Browser
 
 from deploy.local.stack import Stack
 from tests.browser import steps
+from tests.browser.axe import violations
 from tests.browser.chromium import Visitor, visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.asyncio(loop_scope="package")]
@@ -55,6 +57,44 @@ async def test_an_owner_brings_a_colleague_who_posts_under_a_new_capability(
         await owner.picture("21-audit")
         await owner.open("/organization/credit")
         assert await owner.page.locator(".grade-letter").inner_text() == "C"
+        await _choose_mail(owner)
+        await _follow_deliveries(owner, operator)
+
+
+async def _choose_mail(owner: Visitor) -> None:
+    await owner.open("/account/mail")
+    boxes = owner.page.locator("input[name=kind]")
+    assert [await box.is_checked() for box in await boxes.all()] == [True] * 6
+    await boxes.nth(2).uncheck()
+    await owner.press("form[action='/account/mail'] button")
+    assert [await box.is_checked() for box in await boxes.all()].index(False) == 2
+    await owner.picture("22-mail")
+
+
+async def _follow_deliveries(owner: Visitor, operator: Visitor) -> None:
+    """A webhook whose host does not answer: its log says so, and a delivery is sent again."""
+    page = owner.page
+    await owner.open("/organization/webhooks")
+    await page.fill("#url", "http://127.0.0.1/private")
+    await owner.press("form[action='/organization/webhooks'] button")
+    assert "请填公网的 https 地址" in await page.locator("#url-wrong").inner_text()
+    owner.faults.clear()  # asked for
+    await page.fill("#url", "https://hooks.spareline.invalid/in")
+    await page.fill("#display_name", "ERP")
+    await owner.press("form[action='/organization/webhooks'] button")
+    await owner.picture("23-webhook-secret")
+    await owner.press("main ul.list a.row")
+    await steps.run_round(operator)
+    delivery = page.locator("ul.list li.row").first
+    async with asyncio.timeout(20):
+        while not await page.get_by_text("market.round.completed.v1").count():
+            await asyncio.sleep(0.5)
+            await page.reload()
+    await owner.fits()
+    await delivery.locator("form button").click()
+    await delivery.wait_for(state="visible")
+    assert await violations(owner) == []  # the crawl does not come here
+    await owner.picture("24-webhook-deliveries")
 
 
 async def _extend_taxonomy(operator: Visitor, stack: Stack, code: str) -> None:
