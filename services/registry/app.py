@@ -182,6 +182,7 @@ def _follow(app: App, bus: Bus, identity: Identity, postings: PostingParts) -> N
 
 async def _open_postings(app: App, bus: Bus, postings: PostingParts) -> None:
     """Read the open postings, with the figures over them, and keep them from then on."""
+    app.probe("open-postings", postings.open.check)
     tail = bus.tail(open_postings.SUBJECTS, postings.open.follow)
     app.spawn("open-events", tail.run())
     await tail.started.wait()  # before the reading: what changes while it goes on counts too

@@ -32,20 +32,22 @@ async def listing(request: web.Request) -> web.Response:
 
 async def _page(request: web.Request, form: fields.Form, status: int = 200) -> web.Response:
     calls, own = caller(request), signed_in(request).organization
-    found, itself, acted_for = await asyncio.gather(
+    found, itself = await asyncio.gather(
         calls.call(
             calls.services.registry.ListDelegations,
             api.ListDelegationsRequest(parent=own, page_size=_SHOWN),
         ),
         calls.call(calls.services.registry.GetOrganization, api.GetOrganizationRequest(name=own)),
-        calls.call(
+    )
+    platform = itself.kind == Organization.KIND_PLATFORM
+    acted_for = api.ListOrganizationsResponse()
+    if platform:
+        acted_for = await calls.call(
             calls.services.registry.ListOrganizations,
             api.ListOrganizationsRequest(
                 page_size=_SHOWN, page_token=request.query.get("page", "")
             ),
-        ),
-    )
-    platform = itself.kind == Organization.KIND_PLATFORM
+        )
     return await render(
         request,
         "delegations.html",
@@ -54,8 +56,8 @@ async def _page(request: web.Request, form: fields.Form, status: int = 200) -> w
         names=await _names(request, (each.platform for each in found.delegations)),
         platform=platform,
         own=own,
-        acted_for=[each for each in acted_for.organizations if platform and each.name != own],
-        next_page=acted_for.next_page_token if platform else "",
+        acted_for=[each for each in acted_for.organizations if each.name != own],
+        next_page=acted_for.next_page_token,
         form=form,
     )
 

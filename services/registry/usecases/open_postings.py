@@ -17,12 +17,14 @@ from google.protobuf.message import DecodeError
 
 from services.chassis import faults, logs
 from services.chassis.aggregates import Document
+from services.chassis.errors import Unavailable
 from services.registry import posting_documents
 from services.registry.domain.market_entries import Entry
 from services.registry.domain.posting_search import PostingSearch
 from services.registry.store.postings import Postings
 from services.registry.usecases.kinds import DEMANDS, OFFERS, Kind
 from services.registry.usecases.market_reading import demand_entry, offer_entry
+from spareline.errors.v1 import reason_pb2
 from spareline.events.v1 import events_pb2
 from spareline.market.v1.organization_pb2 import Organization
 
@@ -79,6 +81,7 @@ class OpenPostings:
         self.demands = Side(DEMANDS, demands, demand_entry)
         self.standards: dict[str, frozenset[str]] = {}
         self.find = find
+        self._loaded = False
         self._moved: dict[str, tuple[str, ...]] = {}
         """Where those are who have moved: their documents may say it a moment later."""
         self._changed: dict[str, Side] = {}
@@ -98,6 +101,12 @@ class OpenPostings:
                     some = []
                     await asyncio.sleep(0)
             await self._take(side, [each["_id"] for each in some], some)
+        self._loaded = True
+
+    async def check(self) -> None:
+        """Raise Unavailable until all is read (for a readiness probe)."""
+        if not self._loaded:
+            raise Unavailable(reason_pb2.REASON_UNAVAILABLE, "The open postings are being read")
 
     async def follow(self, events: Sequence[tuple[int, str, bytes]]) -> None:
         """Note what has changed, in this copy of the service or another."""
