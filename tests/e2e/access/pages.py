@@ -135,7 +135,7 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("GET", "/files/{import}/marked.{format:csv|xlsx}"): _FILE,
     ("POST", "/files/{import}/confirm"): _FILE,
     ("POST", "/files/{import}/delete"): Expected(303, FORBIDDEN, 303, 303),
-    ("GET", "/wanted"): Expected(ABSENT, ABSENT, ABSENT, ABSENT),  # of no capability
+    ("GET", "/wanted"): Expected(303, 303, 303, 303),  # of no capability: to the market
     ("GET", "/demands"): _OWN,
     ("GET", "/demands/new"): _OWN,
     ("POST", "/demands/new"): Expected(400, 400, 400, 400, form=_SENT),
