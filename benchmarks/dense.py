@@ -22,8 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.markets.copied import NOW, copied_book
+from benchmarks.markets.over_all import bound_over_all
 from services.matching.domain.policies import standard
 from services.matching.engine import SolverProcess
+from services.matching.rounds.answer import Answer
 from services.matching.rounds.runner import RoundRunner
 from services.matching.rounds.snapshot import RoundInputs
 from services.matching.settings import MatchingSettings
@@ -35,8 +37,10 @@ DEFAULT_PAIRS = int(MatchingSettings.model_fields["most_pairs"].default)
 Row = dict[str, Any]
 
 
-async def measure(times: int, most_pairs: int, seconds: float, seed: int) -> Row:
-    """Run one round; its sizes, times, memory and outcome."""
+async def measure(
+    times: int, most_pairs: int, seconds: float, seed: int, over_all: bool = False
+) -> Row:
+    """Run one round; its sizes, times, memory and outcome, and what its prices prove of all."""
     book = copied_book(times)
     inputs = RoundInputs("rounds/r1", book, standard(), NOW, seed, seconds, most_pairs=most_pairs)
     solver = SolverProcess()
@@ -77,6 +81,9 @@ async def measure(times: int, most_pairs: int, seconds: float, seed: int) -> Row
     }
     await runner.close()
     await solver.close()
+    if over_all:
+        bound = bound_over_all(inputs.problem(), Answer.from_bytes(result.answer).certificate)
+        row["over_all_percent"] = round(100 * (bound / outcome.certified_bound - 1), 3)
     return row
 
 
@@ -93,6 +100,9 @@ def main(
     most_pairs: Annotated[int, typer.Option(help="pairs weighed; 0: all")] = DEFAULT_PAIRS,
     seconds: Annotated[float, typer.Option(help="time limit of the solve")] = 60.0,
     seed: Annotated[int, typer.Option(help="seed of the round")] = 7,
+    over_all: Annotated[
+        bool, typer.Option(help="price the pairs left out too: by how much that raises the bound")
+    ] = False,
     out: Annotated[Path, typer.Option(help="JSON Lines")] = RESULTS,
 ) -> None:
     """Measure rounds on dense markets."""
@@ -101,7 +111,7 @@ def main(
     with out.open("w") as file:
         for each in times.split(","):
             typer.echo(f"the sample {each} times over")
-            rows.append(asyncio.run(measure(int(each), most_pairs, seconds, seed)))
+            rows.append(asyncio.run(measure(int(each), most_pairs, seconds, seed, over_all)))
             file.write(json.dumps(rows[-1]) + "\n")
             file.flush()
     names = list(rows[-1])
@@ -116,7 +126,7 @@ def main(
 _OUTCOME = frozenset(
     {
         *("postings", "pairs", "weighed", "value", "gap_percent", "served", "proposals"),
-        *("explanations", "answer_mib", "reproducible"),
+        *("explanations", "answer_mib", "reproducible", "over_all_percent"),
     }
 )
 

@@ -92,6 +92,18 @@ def _precedences(tables: Tables) -> tuple[IntArray, IntArray]:
     return found[:, 0], found[:, 1]
 
 
+def cap_keys(tables: Tables, pairs: Pairs) -> IntArray:
+    """What tells the caps of `market_of` apart, in their order: demander and code of the offer."""
+    if not tables.policy.concentration_permille:
+        return np.zeros(0, dtype=np.int64)
+    return np.unique(_cap_of(tables, pairs))
+
+
+def _cap_of(tables: Tables, pairs: Pairs) -> IntArray:
+    demander = tables.demands.organization[tables.lines.demand[pairs.line]]
+    return demander * len(tables.words.codes) + tables.offers.code[pairs.offer]
+
+
 def _caps(tables: Tables, pairs: Pairs) -> tuple[IntArray, IntArray, IntArray]:
     """No organization gets more than the policy's share of what is free of a capability.
 
@@ -104,8 +116,7 @@ def _caps(tables: Tables, pairs: Pairs) -> tuple[IntArray, IntArray, IntArray]:
     codes = len(tables.words.codes)
     offered = np.zeros(codes, dtype=np.int64)
     np.add.at(offered, tables.offers.code, tables.offers.free.sum(axis=1))
-    code = tables.offers.code[pairs.offer]
-    key = tables.demands.organization[tables.lines.demand[pairs.line]] * codes + code
+    key = _cap_of(tables, pairs)
     order = np.argsort(key, kind="stable")
     keys, counts = np.unique(key, return_counts=True)
     start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -12,18 +12,20 @@ from services.matching.domain.tables import Tables
 from services.matching.domain.vocabulary import IntArray
 
 
-def near(tables: Tables, most: int) -> Iterator[Candidates]:
+def near(tables: Tables, most: int, lines: IntArray | None = None) -> Iterator[Candidates]:
     """Candidates that the screens leave, those of some lines of one code at a time.
 
-    Whatever is eligible is among them; rules have the last word. The offers of so many lines'
-    branch are at most ``most``, or those of one line.
+    Of all lines, or of some. Whatever is eligible is among them; rules have the last word. The
+    offers of so many lines' branch are at most ``most``, or those of one line.
     """
     codes = tables.words.codes.words
     rank, low, high = ranks_of(codes)
     grid = OfferGrid(_offers(tables, rank))
     side = _lines(tables, low, high)
-    for code in np.unique(tables.lines.code).tolist():
-        own = np.flatnonzero(tables.lines.code == code)
+    rows = np.arange(len(tables.lines.messages)) if lines is None else lines
+    codes_of = tables.lines.code[rows]
+    for code in np.unique(codes_of).tolist():
+        own = rows[codes_of == code]
         step = max(1, most // max(1, len(tables.offers_of(codes[code]))))
         for start in range(0, len(own), step):
             some = own[start : start + step]

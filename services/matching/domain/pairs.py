@@ -218,6 +218,24 @@ def eligible_near(tables: Tables) -> Found:
     return Found(parts, *funnels_when_read(tables))
 
 
+def eligible_by_demands(tables: Tables, most: int) -> Iterator[Pairs]:
+    """All eligible pairs, those of some whole demands at a time, so that never all are held.
+
+    The offers of these demands' branches are at most ``most``, or those of one demand.
+    """
+    from services.matching.domain.near import near
+
+    words, lines = tables.words.codes.words, tables.lines
+    codes, of = np.unique(lines.code, return_inverse=True)
+    sizes = np.array([len(tables.offers_of(words[code])) for code in codes.tolist()])
+    reach = np.bincount(lines.demand, sizes[of], minlength=len(tables.demands.messages))
+    block = (np.cumsum(reach) - reach) // max(1, most)
+    for each in np.unique(block).tolist():
+        own = np.flatnonzero(block[lines.demand] == each)
+        found = [Pairs.of(c, holding(c)) for c in near(tables, MOST_CANDIDATES, own)]
+        yield Pairs.joined(found).sorted()
+
+
 def funnels_when_read(tables: Tables) -> tuple[LazyFunnels, LazyFunnels]:
     """The funnels of lines and of offers, each counted when it is first read."""
     counter = _Counter(tables)

@@ -77,6 +77,22 @@ def prove(
     Raises:
         OverflowError: there are prices per ``pair``, and int64 does not hold their sums.
     """
+    return scaled_bound(market, scale, slot, cap, budget, pair) // scale
+
+
+def scaled_bound(
+    market: Market,
+    scale: int,
+    slot: IntArray,
+    cap: IntArray,
+    budget: IntArray,
+    pair: IntArray | None = None,
+) -> int:
+    """The same, not divided by ``scale`` yet.
+
+    Raises:
+        OverflowError: there are prices per ``pair``, and int64 does not hold their sums.
+    """
     of = indices(market)
     budget = np.where(market.budget >= 0, budget, 0)
     fits = market.variables > LARGEST_ARRAYS or pair is not None
@@ -90,7 +106,7 @@ def prove(
     caps: Exact = cap.astype(kind)
     total = int((slots * market.slot_capacity).sum()) + int((caps * market.cap_limit).sum())
     total += _demands(market, of, scale, kind, slots, caps, budget.astype(kind))
-    return total // scale
+    return total
 
 
 def _prove_compiled(
@@ -112,7 +128,7 @@ def _prove_compiled(
         total += sum(each.tolist())
     prices = Whole(slot, cap, budget, own, int(pair is not None))
     total += demands_bound(sorting.rows, prices, market.slot_capacity, scale)
-    return total // scale
+    return total
 
 
 def _dot(price: IntArray, amount: IntArray) -> int:

@@ -22,7 +22,19 @@ def proven_bound(
     budget: list[int],
     pair: list[int] | None = None,
 ) -> int:
-    """Floor of (prices times what they ration + each demand's best reduced value) / scale.
+    """Floor of (prices times what they ration + each demand's best reduced value) / scale."""
+    return scaled_proof(market, scale, slot, cap, budget, pair) // scale
+
+
+def scaled_proof(
+    market: Market,
+    scale: int,
+    slot: list[int],
+    cap: list[int],
+    budget: list[int],
+    pair: list[int] | None = None,
+) -> int:
+    """Prices times what they ration, and each demand's best reduced value, over ``scale``.
 
     Prices are integers over ``scale``, none negative but those per pair; a price on a budget that
     does not exist counts as zero. With prices per pair, sequences count and offers with a minimum
@@ -37,7 +49,7 @@ def proven_bound(
         most = [book.most(p, line) for p, line in enumerate(lines)]
         least = [book.start(p, line) for p, line in enumerate(lines)]
         total += earned(market, most, least, pair)
-    return int(total + sum(book.demand(d) for d in range(len(budget)))) // scale
+    return int(total + sum(book.demand(d) for d in range(len(budget))))
 
 
 class _Book:

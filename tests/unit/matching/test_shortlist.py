@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.markets.copied import NOW, copied_book
+from benchmarks.markets.over_all import bound_over_all, proven
 from services.matching import redact
 from services.matching.domain import shortlist
 from services.matching.domain.book_snapshot import BookSnapshot
@@ -15,6 +16,7 @@ from services.matching.domain.policies import standard
 from services.matching.domain.problem import Problem, build
 from services.matching.domain.shortlist import PER_OFFER
 from services.matching.engine import Options, solve, verify
+from services.matching.engine.certificate import certify, prove
 from services.matching.explain.explain import explain
 from services.matching.explain.solution import Solution
 from services.matching.explain.unweighed import Unweighed
@@ -111,6 +113,17 @@ def test_what_is_left_out_is_said_and_never_called_ineligible(some: Problem) -> 
         if made is not None:
             assert made.outcome not in ("all_ineligible", "no_capability")
     assert counted > 10
+
+
+def test_prices_of_what_was_weighed_bound_the_whole_market(whole: Problem, some: Problem) -> None:
+    """Priced a block of demands at a time, all pairs come to what they do together."""
+    m = some.market
+    slot = np.random.default_rng(1).uniform(0, 5000, m.slots)
+    prices = certify(m, slot, np.zeros(m.caps), np.zeros(m.demands))
+    found = bound_over_all(some, prices)
+    assert found == bound_over_all(some, prices, proven)
+    every = (prices.slot_price, prices.cap_price, prices.budget_price)
+    assert found == prove(whole.market, prices.scale, *every) >= prices.bound
 
 
 def test_a_change_does_not_help_by_what_was_left_out(some: Problem) -> None:
