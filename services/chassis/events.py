@@ -208,12 +208,13 @@ class Bus:
 
 
 async def _fetch(subscription: Any, batch: int) -> list[Any]:
+    still_wanted()  # what was handled before asked the bus as well
+    messages: list[Any] = []
     try:
-        messages: list[Any] = await subscription.fetch(batch, timeout=5)
+        messages = await subscription.fetch(batch, timeout=5)
     except TimeoutError:
         # Nothing came, or nobody is there any more: asking the consumer tells which.
         await subscription.consumer_info()
-        return []
     still_wanted()
     return messages
 

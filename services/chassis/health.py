@@ -43,16 +43,17 @@ class Health:
 
     async def check(self) -> bool:
         """Run all probes once and return whether the service is ready."""
-        results = await asyncio.gather(*(self._run(probe) for probe in self._probes.values()))
+        probes = dict(self._probes)  # a part that opens meanwhile may add its own
+        results = await asyncio.gather(*(self._run(probe) for probe in probes.values()))
         failing = {
             name: type(error).__name__
-            for name, error in zip(self._probes, results, strict=True)
+            for name, error in zip(probes, results, strict=True)
             if error is not None
         }
         if failing != self._failing:
             self._log.warning("probes", failing=failing)
         self._failing = failing
-        await self._become(not failing and not self._closed)
+        await self._become(not failing and probes == self._probes and not self._closed)
         return self.ready
 
     async def _run(self, probe: Probe) -> Exception | None:

@@ -27,7 +27,12 @@ from tests.e2e import matching_market as mm
 from tests.e2e.access.scene import scene
 from tests.e2e.access.stage import pages
 
-pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.asyncio(loop_scope="package")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.e2e,
+    pytest.mark.asyncio(loop_scope="package"),
+    pytest.mark.timeout(900),  # some two hundred pages, on whatever machine
+]
 
 ROLES = {
     "visitor": None,

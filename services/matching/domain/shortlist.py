@@ -70,8 +70,10 @@ class _Chooser:
     """What is kept so far."""
 
     def __init__(self, tables: Tables, most: int) -> None:
-        self._tables, self._most = tables, most
+        self._tables = tables
         self._lines, self._offers = len(tables.lines.messages), len(tables.offers.messages)
+        # What lines keep in any case is no reason to choose: a large market is not a dense one.
+        self._most = max(most, LEAST_PER_LINE * self._lines) if most else 0
         self._of_line = np.zeros(self._lines, dtype=np.int64)
         self._of_offer = np.zeros(self._offers, dtype=np.int64)
         self._parts: list[Pairs] = []

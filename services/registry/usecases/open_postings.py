@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 
 from services.chassis import faults, logs
 from services.chassis.aggregates import Document
+from services.chassis.causes import said
 from services.chassis.errors import Unavailable
 from services.registry import posting_documents
 from services.registry.domain.market_entries import Entry
@@ -24,7 +25,7 @@ from services.registry.domain.posting_search import PostingSearch
 from services.registry.store.postings import Postings
 from services.registry.usecases.kinds import DEMANDS, OFFERS, Kind
 from services.registry.usecases.market_reading import demand_entry, offer_entry
-from spareline.errors.v1 import reason_pb2
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.events.v1 import events_pb2
 from spareline.market.v1.organization_pb2 import Organization
 
@@ -106,7 +107,7 @@ class OpenPostings:
     async def check(self) -> None:
         """Raise Unavailable until all is read (for a readiness probe)."""
         if not self._loaded:
-            raise Unavailable(reason_pb2.REASON_UNAVAILABLE, "The open postings are being read")
+            raise Unavailable(reason_pb2.REASON_UNAVAILABLE, said(cause_pb2.CAUSE_PART_AWAY))
 
     async def follow(self, events: Sequence[tuple[int, str, bytes]]) -> None:
         """Note what has changed, in this copy of the service or another."""
