@@ -31,6 +31,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.e2e,
     pytest.mark.asyncio(loop_scope="package"),
+    pytest.mark.thorough,
     pytest.mark.timeout(900),  # some two hundred pages, on whatever machine
 ]
 
@@ -149,7 +150,7 @@ class Crawl:
     ("language", "size", "scheme"),
     [
         ("zh", "phone", "dark"),
-        pytest.param("en", "desktop", "light", marks=pytest.mark.thorough),
+        ("en", "desktop", "light"),
     ],
 )
 async def test_every_link_leads_to_a_page_that_everybody_can_use(

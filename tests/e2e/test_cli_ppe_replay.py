@@ -13,7 +13,7 @@ from benchmarks.ppe.replay import Replay, WeekResult
 from deploy.local.stack import Stack
 from spareline.matching.v1 import matching_service_pb2 as api
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 
 
 def day(text: str) -> pd.Timestamp:

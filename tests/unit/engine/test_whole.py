@@ -134,7 +134,7 @@ def market() -> Market:
 
 @pytest.fixture(scope="module")
 def result(market: Market) -> Result:
-    return solve(market, Options(deterministic_limit=2.0, time_limit_seconds=600.0))
+    return solve(market, Options(deterministic_limit=0.7, time_limit_seconds=600.0))
 
 
 def test_the_answer_serves_all_close_to_its_certified_bound(market: Market, result: Result) -> None:
@@ -183,7 +183,7 @@ def test_demand_prices_prove_nothing_where_demands_may_be_split() -> None:
 
 
 def test_same_bytes_whatever_the_number_of_workers(market: Market, result: Result) -> None:
-    other = solve(market, Options(deterministic_limit=2.0, time_limit_seconds=600.0, workers=2))
+    other = solve(market, Options(deterministic_limit=0.7, time_limit_seconds=600.0, workers=2))
     assert result.reproducible
     assert other.reproducible
     assert other.quantity.tobytes() == result.quantity.tobytes()
@@ -193,7 +193,7 @@ def test_same_bytes_whatever_the_number_of_workers(market: Market, result: Resul
 def test_what_can_not_all_be_done_is_done_as_far_as_it_is_worth() -> None:
     one = drawn(5, 4, 40)
     short = replace(one, capacity=one.capacity // 4).market()
-    answer = solve(short, Options(deterministic_limit=2.0, time_limit_seconds=600.0))
+    answer = solve(short, Options(deterministic_limit=0.7, time_limit_seconds=600.0))
     assert 0 < answer.quantity.sum() < 40
     assert answer.status in (Status.OPTIMAL, Status.FEASIBLE)
     assert answer.gap < 0.05
