@@ -26,10 +26,10 @@ help: ## Show this list
 run: local-ready ## Start the whole market on this machine (Ctrl-C ends it)
 	@exec $(PY) -m deploy.local run $(ARGS)
 
-# Five at a time keep two cores busy: tests that start servers wait a good part of their time. In the
+# Four at a time keep two cores busy: tests that start servers wait a good part of their time. In the
 # order of their names the long ones come first, and no core is left with one at the end.
-test: dev-ready ## Run the tests, five files at a time (ARGS='-k words' picks some)
-	@$(PYTEST) -n 5 --dist loadfile --no-loadscope-reorder -m "not thorough" $(ARGS)
+test: dev-ready ## Run the tests, four files at a time (ARGS='-k words' picks some)
+	@$(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder -m "not thorough" $(ARGS)
 
 thorough: dev-ready setup-browser ## Run the long tests that make test leaves out
 	@$(PYTEST) -n 2 --dist loadfile -m thorough $(ARGS)

@@ -22,7 +22,11 @@ from spareline.market.v1.organization_pb2 import Organization
 from spareline.registry.v1 import identity_service_pb2 as identity
 from spareline.registry.v1 import identity_service_pb2_grpc as identity_grpc
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.thorough,
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 PASSWORD = "a long password"
 MILLING = "production.machining.milling.5-axis"

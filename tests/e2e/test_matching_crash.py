@@ -25,7 +25,7 @@ from spareline.registry.v1 import (
 from tests import servers
 from tests.e2e import matching_market as mm
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.thorough]
 
 Proposal = proposal_pb2.Proposal
 Round = round_pb2.Round

@@ -1,7 +1,6 @@
 """The relay against a real bus and a real store: every event once, in order, whatever dies."""
 
 import asyncio
-import time
 from collections import Counter
 from typing import Any
 
@@ -9,7 +8,7 @@ import nats as nats_client
 import pytest
 from nats.js.errors import NotFoundError
 
-from services.chassis import events, mongo
+from services.chassis import events, mongo, outbox
 from services.chassis.aggregates import Aggregates, Event, New
 from services.chassis.outbox import Relay
 from tests import servers
@@ -78,18 +77,17 @@ async def test_events_of_a_document_are_relayed_in_order(
 
 
 async def test_a_write_wakes_the_relay(
-    database: mongo.Database, bus: events.Bus, nats_url: str
+    database: mongo.Database, bus: events.Bus, nats_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(outbox, "POLL_SECONDS", 600.0)  # longer than the test waits
     relay = Relay([database["things"]], bus.publisher)
     things = Aggregates(database["things"], notify=relay.wake)
     await things.ensure_indexes()
     task = asyncio.ensure_future(relay.run())
     try:
         await asyncio.sleep(0.1)
-        started = time.perf_counter()
         await things.insert({"_id": "things/a"}, [event(b"0")])
         await until_drained(things)
-        assert time.perf_counter() - started < 0.4
     finally:
         task.cancel()
     assert await count(nats_url) == 1
