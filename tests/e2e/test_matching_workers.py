@@ -32,7 +32,7 @@ from tests.unit.engine.markets import middling
 from tests.unit.matching import books
 from tests.unit.matching.test_rounds import inputs
 
-pytestmark = [pytest.mark.e2e]
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 
 ACK_SECONDS = 1.0
 FIRST = asyncio.FIRST_COMPLETED
@@ -223,7 +223,6 @@ async def test_what_no_worker_can_solve_goes_to_the_dead_letters(place: Place) -
     assert await asyncio.wait_for(place.workers[0].wait(), 30) == 0
 
 
-@pytest.mark.thorough
 async def test_a_unit_that_kills_every_solver_is_given_up_and_says_so(place: Place) -> None:
     worker = Worker(place.queue, place.solver, place.bus.publisher)
     running = asyncio.create_task(worker.run())

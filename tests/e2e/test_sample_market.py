@@ -23,7 +23,7 @@ from spareline.registry.v1 import registry_service_pb2 as reg
 from tests.e2e import matching_market
 from tests.e2e.matching_market import OPERATOR, Actor, Market
 
-pytestmark = [pytest.mark.e2e, pytest.mark.thorough]  # test_stack_market loads it as well
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 
 DEMO_PASSWORD = "demo-password-of-the-test"
 OFFERS, DEMANDS, ORGANIZATIONS = files.offers(), files.demands(), files.organizations()

@@ -11,7 +11,7 @@ from deploy.local.free_ports import settings_on_free_ports
 from deploy.sample import files
 from tests.e2e.stack_process import launcher, left_of, read_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.thorough]
 
 
 def test_a_load_that_was_killed_is_carried_on_and_a_later_start_loads_nothing(
