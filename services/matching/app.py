@@ -270,6 +270,7 @@ def _spawn(
     app.spawn("proposal-events", tail.run())
     app.spawn("expiry", every(settings.lease_sweep_seconds, "expiry", leases.sweep))
     app.spawn("settle", every(settings.reconcile_seconds, "settlement", leases.settle))
+    app.spawn("reminders", every(settings.reconcile_seconds, "reminders", leases.remind))
     app.spawn("audit", after_book(every(settings.audit_seconds, "audit", leases.audit)))
     app.spawn("measure", every(_MEASURE_SECONDS, "measures", leases.measure))
     app.spawn("book-measure", every(_MEASURE_SECONDS, "measures", follower.measure))

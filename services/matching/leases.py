@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from services.chassis import faults, logs
 from services.matching import ledger as ledgers
 from services.matching import metrics
+from services.matching.domain import overdue
 from services.matching.ledger import Ledger
 from services.matching.store.proposals import Proposals, Stored, Todo
 from services.matching.store.round_lock import now_ms
 from services.matching.usecases.answers import Answers
-from services.matching.usecases.settlement import Settlement
+from services.matching.usecases.settlement import Settlement, utc_now
 from spareline.matching.v1 import proposal_pb2
 from spareline.registry.v1 import ledger_service_pb2 as pb
 
@@ -67,6 +68,14 @@ class Leases:
         while due := await self._store.expired(now_ms(), _BATCH):
             for stored in due:
                 await self._answers.expire(stored)
+            if len(due) < _BATCH:
+                return
+
+    async def remind(self) -> None:
+        """Remind of every delivery that is over and not reported by all; of each once."""
+        while due := await self._store.unreported(now_ms(), _BATCH):
+            moves = [(each, overdue.remind(each.proposal, utc_now()), Todo.NOTHING) for each in due]
+            await self._store.save_many(moves)
             if len(due) < _BATCH:
                 return
 

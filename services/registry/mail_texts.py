@@ -47,6 +47,8 @@ def subject(news: Mapping[int, Sequence[str]], person: Member) -> str:
         return _("Spareline: you are invited")
     if set(news) == {MailSettings.KIND_INVITED}:
         return _("Spareline: somebody was invited to your firm")
+    if set(news) == {MailSettings.KIND_OVERDUE}:
+        return _("Spareline: how did the delivery go?")
     return _("Spareline: news of your proposals")
 
 
@@ -57,6 +59,7 @@ def body(news: Mapping[int, Sequence[str]], person: Member, address: str) -> str
         MailSettings.KIND_PROPOSED: _("New proposals, waiting for your answer:"),
         MailSettings.KIND_COUNTERED: _("Other terms are asked for:"),
         MailSettings.KIND_CONFIRMED: _("All have accepted; the contacts are open to you:"),
+        MailSettings.KIND_OVERDUE: _("The agreed weeks are over. Please say how it went:"),
         MailSettings.KIND_LATE: _("A delivery was reported as late:"),
         MailSettings.KIND_ENDED: _("Declined, run out, cancelled or disputed:"),
     }

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
+from services.chassis import mongo
 from services.registry.usecases import mail_sending
 from tests import servers
 from tests.e2e import json_api
@@ -71,6 +72,14 @@ def place(postbox: Postbox) -> Iterator[Place]:
             yield running
 
 
+async def _overdue_now(place: Place, proposal: str) -> None:
+    market = place.market
+    async with mongo.connect(market.mongo_url, f"matching_{market.suffix}") as database:
+        due = {"_id": proposal, "due": "report"}
+        changed = await database["proposals"].update_one(due, {"$set": {"due_ms": 1}})
+        assert changed.modified_count == 1
+
+
 def test_members_are_told_in_their_language_and_by_their_choice(
     place: Place, postbox: Postbox
 ) -> None:
@@ -104,6 +113,13 @@ def test_members_are_told_in_their_language_and_by_their_choice(
     assert mail["Subject"] == "Spareline：您的匹配方案有新进展"
     assert "各方均已接受" in mail.get_content()
     assert page in mail.get_content()
+
+    # Their weeks lie ahead; the time to remind of them is put to now.
+    place.run(_overdue_now(place, f"rounds/{names['round']}/proposals/{names['proposal']}"))
+    reminded = {mail["To"].split("@")[0]: mail for mail in (postbox.next(), postbox.next())}
+    assert reminded["alpha"]["Subject"] == "Spareline：请报告履约情况"
+    assert reminded["beta"]["Subject"] == "Spareline: how did the delivery go?"
+    assert page in reminded["beta"].get_content()
 
     late = {"party": "organizations/beta", "fulfilled": True, "late": True}
     assert call(place, "POST", f"{proposal}:report", late, who="beta").status == 200

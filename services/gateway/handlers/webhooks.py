@@ -24,6 +24,7 @@ EVENTS = (
     "market.proposal.confirmed.v1",
     "market.proposal.declined.v1",
     "market.proposal.expired.v1",
+    "market.proposal.overdue.v1",
     "market.round.completed.v1",
 )
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from services.chassis.aggregates import Aggregates, Answer, Document, Event, New, etag
 from services.chassis.mongo import IDS_AT_ONCE
-from services.matching.domain import counters
+from services.matching.domain import counters, overdue
 from services.matching.domain.proposals import LIVE, Move
 from spareline.matching.v1 import proposal_pb2
 
@@ -25,6 +25,7 @@ Proposal = proposal_pb2.Proposal
 _WRITES_IN_FLIGHT = 32
 _ALL = "all"
 _LEASE = "lease"
+_REPORT = "report"
 
 
 class Todo(StrEnum):
@@ -176,6 +177,11 @@ class Proposals:
         query = {"due": _LEASE, "due_ms": {"$gt": 0}}
         return [_stored(d) for d in await self._collection.find(query).limit(size).to_list(size)]
 
+    async def unreported(self, now_ms: int, size: int) -> list[Stored]:
+        """Return confirmed proposals of which it is time to be reminded (domain.overdue)."""
+        query = {"due": _REPORT, "due_ms": {"$lte": now_ms}}
+        return [_stored(d) for d in await self._collection.find(query).limit(size).to_list(size)]
+
     async def owing(self, before_ms: int, size: int) -> list[Stored]:
         """Return proposals that have owed the ledger something since before a moment."""
         found: list[Stored] = []
@@ -299,11 +305,14 @@ def _keys(proposal: proposal_pb2.Proposal) -> list[str]:
 
 
 def _due(proposal: proposal_pb2.Proposal, todo: Todo) -> dict[str, Any]:
-    """What is to be done next, and when: what it owes at once, else what its lease's end asks."""
+    """What is to be done next, and when: what it owes at once, else what time will ask for."""
+    reminder = overdue.reminder_time(proposal)
     if todo is not Todo.NOTHING:
         due, due_ms = todo.value, proposal.update_time.ToMilliseconds()
     elif proposal.state == Proposal.STATE_PROPOSED:
         due, due_ms = _LEASE, proposal.lease_expire_time.ToMilliseconds()
+    elif reminder is not None:
+        due, due_ms = _REPORT, round(reminder.timestamp() * 1000)
     else:
         due, due_ms = "", 0
     return {"todo": todo.value, "due": due, "due_ms": due_ms}

@@ -24,6 +24,7 @@ class Mail:
         """Create the indexes that the queries below rest on."""
         await self._news.create_index([("member", 1), ("create_ms", 1)])
         await self._news.create_index("create_ms")
+        await self._news.create_index("told_ms")
 
     async def muted(self, member: str) -> list[int]:
         """Return the kinds that a member does not want."""
@@ -42,12 +43,13 @@ class Mail:
 
     async def waiting(self, until: int) -> list[str]:
         """Return members with news from before an instant."""
-        cursor = self._news.find({"create_ms": {"$lte": until}}, {"member": 1})
+        cursor = self._news.find({"create_ms": {"$gt": 0, "$lte": until}}, {"member": 1})
         return sorted({d["member"] for d in await cursor.limit(_MOST).to_list(_MOST)})
 
     async def news(self, member: str) -> list[Document]:
-        """Return a member's news, the oldest first."""
-        cursor = self._news.find({"member": member}).sort("create_ms", 1)
+        """Return a member's news that wait, the oldest first."""
+        waiting = {"member": member, "create_ms": {"$gt": 0}}
+        cursor = self._news.find(waiting).sort("create_ms", 1)
         found: list[Document] = await cursor.limit(_MOST).to_list(_MOST)
         return found
 
@@ -68,13 +70,15 @@ class Mail:
         """Give the right back."""
         await self._turns.delete_one({"_id": member})
 
-    async def done(self, names: Sequence[str]) -> None:
-        """Forget news that were sent."""
-        await self._news.delete_many({"_id": {"$in": list(names)}})
+    async def done(self, names: Sequence[str], now: int) -> None:
+        """Note that news were told: they wait no more, and none is taken up a second time."""
+        told = {"$set": {"create_ms": 0, "told_ms": now}}
+        await self._news.update_many({"_id": {"$in": list(names)}}, told)
 
     async def sweep(self, before: int) -> None:
-        """Forget news that nobody could be told in time."""
-        await self._news.delete_many({"create_ms": {"$lt": before}})
+        """Forget news that were told, or could not be told, for so long."""
+        await self._news.delete_many({"create_ms": {"$gt": 0, "$lt": before}})
+        await self._news.delete_many({"told_ms": {"$gt": 0, "$lt": before}})
 
     async def delete_below(self, name: str) -> None:
         """Forget everything of a member, or of all members of an organization."""

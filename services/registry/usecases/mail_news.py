@@ -12,7 +12,7 @@ from services.registry.store.mail import Mail
 from spareline.events.v1 import events_pb2
 from spareline.market.v1.mail_pb2 import MailSettings
 from spareline.market.v1.organization_pb2 import Member
-from spareline.matching.v1.proposal_pb2 import Proposal
+from spareline.matching.v1.proposal_pb2 import Party, Proposal
 
 DURABLE = "registry-mail"
 _KINDS = {
@@ -24,11 +24,13 @@ _KINDS = {
     "market.proposal.cancelled.v1": MailSettings.KIND_ENDED,
     "market.proposal.disputed.v1": MailSettings.KIND_ENDED,
     "market.proposal.delayed.v1": MailSettings.KIND_LATE,
+    "market.proposal.overdue.v1": MailSettings.KIND_OVERDUE,
 }
 SUBJECTS = tuple(sorted(_KINDS))
 # Viewers look when they like; owners and traders have to act.
 _ACTING = frozenset({Member.ROLE_OWNER, Member.ROLE_TRADER})
-# When mail is first configured the stream still holds a month.
+# When mail is first configured the stream still holds a month. What was told is kept for longer
+# than this (mail_sending), so that an event that comes again is never told again.
 _OLD = timedelta(days=1)
 
 
@@ -100,4 +102,7 @@ def _concerned(proposal: Proposal, kind: int) -> list[str]:
     if kind == MailSettings.KIND_LATE:  # who says that it was late is not told so
         said = [each.party_index for each in proposal.history if each.event == "late"]
         found.discard(proposal.parties[said[-1]].organization)
+    if kind == MailSettings.KIND_OVERDUE:  # who has reported has nothing left to do
+        accepted = Party.ANSWER_ACCEPTED
+        found = {party.organization for party in proposal.parties if party.answer == accepted}
     return sorted(found)

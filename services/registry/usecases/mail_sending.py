@@ -98,7 +98,7 @@ class MailSender:
                 return
             except Exception as error:  # one odd address must not stop what goes to all others
                 _log.error("a mail could not be written", member=name, exc_info=error)
-        await self._store.done([each["_id"] for each in news])
+        await self._store.done([each["_id"] for each in news], self._clock())
         await self._store.end_turn(name)
 
     async def _happened(self, news: Document) -> bool:

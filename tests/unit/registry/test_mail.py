@@ -13,7 +13,7 @@ from services.registry.usecases.mail_news import _concerned
 from services.registry.usecases.mail_sending import MailSender, Smtp, _latest
 from spareline.market.v1.mail_pb2 import MailSettings
 from spareline.market.v1.organization_pb2 import Member
-from spareline.matching.v1.proposal_pb2 import Proposal
+from spareline.matching.v1.proposal_pb2 import Party, Proposal
 
 HOME = "https://market.example"
 
@@ -77,6 +77,18 @@ def test_who_reports_a_late_delivery_is_not_told_of_it() -> None:
     assert _concerned(proposal, MailSettings.KIND_ENDED) == ["organizations/a", "organizations/b"]
 
 
+def test_only_who_has_not_reported_is_reminded() -> None:
+    proposal = Proposal()
+    answers = {"a": Party.ANSWER_ACCEPTED, "b": Party.ANSWER_LATE, "c": Party.ANSWER_ACCEPTED}
+    for firm, answer in answers.items():
+        proposal.parties.add(organization=f"organizations/{firm}", answer=answer)
+    concerned = _concerned(proposal, MailSettings.KIND_OVERDUE)
+    assert concerned == ["organizations/a", "organizations/c"]
+    about: dict[int, list[str]] = {MailSettings.KIND_OVERDUE: ["rounds/r/proposals/p"]}
+    assert mail_texts.subject(about, _person("zh")) == "Spareline：请报告履约情况"
+    assert f"{HOME}/proposals/r/p" in mail_texts.body(about, _person("zh"), HOME)
+
+
 def test_only_the_last_news_of_a_proposal_is_told() -> None:
     news = [
         {"about": "rounds/r/proposals/a", "kind": MailSettings.KIND_PROPOSED},
@@ -97,7 +109,7 @@ async def test_one_odd_address_does_not_stop_the_mail() -> None:
         async def news(self, _: str) -> list[dict[str, object]]:
             return [{"_id": "n", "about": "rounds/r/proposals/p", "kind": 1}]
 
-        async def done(self, names: list[str]) -> None:
+        async def done(self, names: list[str], _now: int) -> None:
             ended.extend(names)
 
         async def end_turn(self, name: str) -> None:
