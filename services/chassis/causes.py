@@ -47,7 +47,9 @@ def said(cause: cause_pb2.Cause.ValueType, **parameters: object) -> Said:
 def of(cause: int, parameters: Mapping[str, str]) -> Said:
     """As ``said``, with parameters that are texts already."""
     words = wording(cause)
-    return Said(words.what % parameters, words.mend % parameters, cause, parameters)
+    ticks = {name: f"{parameters[name]} ticks" for name in words.quantities}
+    shown = {**parameters, **ticks}
+    return Said(words.what % shown, words.mend % shown, cause, parameters)
 
 
 @cache

@@ -78,6 +78,14 @@ def week(period: str, language: str) -> str:
     return f"week {number} ({format_date(day, 'd MMM', locale=locale(language))})"
 
 
+def week_or_text(value: str, language: str) -> str:
+    """Write an ISO week as a reader does, and any other text as it is."""
+    try:
+        return week(value, language) if _WEEK.fullmatch(value) else value
+    except ValueError:  # a week that its year does not have
+        return value
+
+
 def per_unit(minor_per_tick: int, unit: Unit, language: str) -> str:
     """Write a price per tick as the price of a whole unit, in yuan without fen where it is large.
 
@@ -181,7 +189,7 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
         "number": lambda value: number(value, language),
         "resource_id": resource_id,
         "region": lambda code: regions.name(code, language),
-        "week_or_text": lambda value: week(value, language) if _WEEK.fullmatch(value) else value,
+        "week_or_text": lambda value: week_or_text(value, language),
         # `from` is a keyword of Python, and so no attribute that a template can name.
         "from_value": lambda change: getattr(change, "from"),
     }

@@ -11,8 +11,11 @@ from typing import Final
 import numpy as np
 from google.protobuf.message import Message
 
+from services.chassis import causes
+from services.chassis.causes import said
 from services.matching.domain import counters, scale
 from services.matching.domain.proposals import AGREED, DELIVERED
+from spareline.errors.v1 import cause_pb2
 from spareline.market.v1 import disclosure_pb2, organization_pb2
 from spareline.matching.v1 import policy_pb2, proposal_pb2, round_pb2
 
@@ -28,7 +31,6 @@ _NAMED = AGREED | {Proposal.STATE_CANCELLED}
 _REPORTED = DELIVERED | {proposal_pb2.Party.ANSWER_FAILED}
 
 _SUMS_OF_SIZE: Final = ("pairs", "pairs_left_out", "components")
-FAILED: Final = "The round failed; who runs the market can see why"
 _SUMS_OF_PROGRESS: Final = (
     "best_value",
     "bound",
@@ -117,7 +119,9 @@ def round_for_member(round_: round_pb2.Round) -> round_pb2.Round:
     seen.CopyFrom(round_)
     seen.ClearField("book_digest")
     if seen.failure:
-        seen.failure = FAILED  # why tells of sizes, too
+        failed = said(cause_pb2.CAUSE_ROUND_FAILED)  # why tells of sizes, too
+        seen.failure = str(failed)
+        seen.failure_words.CopyFrom(causes.message(failed))
     _clear(seen.size, _SUMS_OF_SIZE)
     _clear(seen.progress, _SUMS_OF_PROGRESS)
     _clear(seen.outcome, _SUMS_OF_OUTCOME)

@@ -148,11 +148,11 @@ def revise(proposal: proposal_pb2.Proposal, now: datetime) -> Move:
     return Move(changed, (event,))
 
 
-def unfit(proposal: proposal_pb2.Proposal, now: datetime, why: str) -> Move:
+def unfit(proposal: proposal_pb2.Proposal, now: datetime) -> Move:
     """The agreed terms do not fit the capacity that is left: the earlier terms stand."""
     changed = proposals.copy(proposal, now)
     changed.ClearField("counter")
-    proposals.note(changed, now, "counter_declined", proposals.PLATFORM, why)
+    proposals.note(changed, now, "counter_declined", proposals.PLATFORM)
     event = events_pb2.ProposalRestored(proposal=changed, time=proposals.stamp(now))
     return Move(changed, (event,))
 

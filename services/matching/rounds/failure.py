@@ -1,44 +1,62 @@
-"""Why a round failed, in words that whoever runs the market can act on.
+"""Why a round failed, as a cause that whoever runs the market can act on.
 
-Only operators read them (`redact.round_for_member`). They hold sizes and causes, and no price.
+Only operators read it (`redact.round_for_member`). It holds sizes and causes, and no price.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from services.chassis.causes import Said, said
 from services.matching.engine import InfeasiblePins, InvalidMarket, ProcessEnded, SolverDied
 from services.matching.rounds.runner import CertificateError, WorkerDiedError
+from spareline.errors.v1 import cause_pb2
 from spareline.matching.v1.round_pb2 import BookSize
 
-_MEMORY = (
-    "Give matching more memory, or have it weigh fewer pairs: lower SPARELINE_MOST_PAIRS, or the "
-    "policy's horizon"
-)
-_NEXT = "The next round begins anew"
+_UNSIZED = (CertificateError, InvalidMarket)  # however large the market is
 
 
-def failure(error: BaseException, size: BookSize) -> str:
-    """Say what happened to a round of this size, and what to change."""
-    if isinstance(error, SolverDied | WorkerDiedError):
-        which = "solves" if isinstance(error, SolverDied) else "prepares and explains"
-        return f"The process that {which} {_ended(error.ended)}{_of(size)}. {_mend(error.ended)}"
+def failure(error: BaseException, size: BookSize) -> Said:
+    """Say what happened to a round of this size, and what to change. The words name the size."""
+    found = _cause(error)
+    if isinstance(error, _UNSIZED):
+        return found
+    return replace(found, what=f"{found.what}{_of(size)}")
+
+
+def _cause(error: BaseException) -> Said:
+    if isinstance(error, SolverDied):
+        return _solver(error.ended)
+    if isinstance(error, WorkerDiedError):
+        return _preparing(error.ended)
     if isinstance(error, MemoryError):
-        return f"The memory did not suffice{_of(size)}. {_MEMORY}. {_NEXT}"
+        return said(cause_pb2.CAUSE_MEMORY_SHORT)
     if isinstance(error, CertificateError):
-        return (
-            "The solver's answer did not pass its check, and nothing was proposed from it. This is "
-            "a fault of the program: please report it with this round's inputs"
-        )
+        return said(cause_pb2.CAUSE_CHECK_FAILED)
     if isinstance(error, InvalidMarket):
-        return (
-            "The book's numbers do not make a problem that can be counted exactly; the log of "
-            "matching names the first. Withdraw or correct that posting"
-        )
+        return said(cause_pb2.CAUSE_NUMBERS_TOO_LARGE)
     if isinstance(error, InfeasiblePins):
-        return f"No assignment was found that keeps what is promised already{_of(size)}. {_NEXT}"
-    return (
-        f"The round ended with an error ({type(error).__name__}){_of(size)}; the log of matching "
-        f"says more. {_NEXT}"
-    )
+        return said(cause_pb2.CAUSE_PINS_IMPOSSIBLE)
+    return said(cause_pb2.CAUSE_ROUND_ERROR, error=type(error).__name__)
+
+
+def _solver(ended: ProcessEnded) -> Said:
+    if ended.overran:
+        return said(cause_pb2.CAUSE_SOLVER_OVERRAN)
+    if ended.killed:
+        return said(cause_pb2.CAUSE_SOLVER_KILLED, signal=ended.signal)
+    return said(cause_pb2.CAUSE_SOLVER_ENDED, how=_how(ended))
+
+
+def _preparing(ended: ProcessEnded) -> Said:
+    if ended.killed:
+        return said(cause_pb2.CAUSE_PREPARING_KILLED, signal=ended.signal)
+    return said(cause_pb2.CAUSE_PREPARING_ENDED, how=_how(ended))
+
+
+def _how(ended: ProcessEnded) -> str:
+    """Return what the system says of the end: a signal or an exit code, or nothing."""
+    return ended.signal or ("?" if ended.code is None else f"exit {ended.code}")
 
 
 def _of(size: BookSize) -> str:
@@ -46,22 +64,3 @@ def _of(size: BookSize) -> str:
         return ""
     left = f", {size.pairs_left_out} of them not weighed" if size.pairs_left_out else ""
     return f" (the market has {size.pairs} eligible pairs{left})"
-
-
-def _ended(ended: ProcessEnded) -> str:
-    if ended.overran:
-        return "took longer than its limit and was ended"
-    if ended.killed:
-        return f"was killed by {ended.signal}, most often because the memory ran out"
-    if ended.signal:
-        return f"crashed with {ended.signal}"
-    return f"ended by itself with code {ended.code}" if ended.code is not None else "ended"
-
-
-def _mend(ended: ProcessEnded) -> str:
-    if ended.overran:
-        return (
-            "Raise the policy's time limit, give matching more processors, or have it weigh fewer "
-            f"pairs: lower SPARELINE_MOST_PAIRS. {_NEXT}"
-        )
-    return f"{_MEMORY}. {_NEXT}" if ended.killed else f"The log of matching says more. {_NEXT}"

@@ -290,9 +290,7 @@ class Answers:
         stored, outcome = await self._settle(stored)
         if not revising or outcome.ok:
             return stored, None
-        return stored, FailedPrecondition(
-            outcome.reason, said(cause_pb2.CAUSE_TERMS_DO_NOT_FIT, detail=outcome.message)
-        )
+        return stored, FailedPrecondition(outcome.reason, said(cause_pb2.CAUSE_TERMS_DO_NOT_FIT))
 
     async def _settle(self, stored: Stored) -> tuple[Stored, Outcome]:
         try:

@@ -14,7 +14,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from services.chassis import faults, logs
+from services.chassis import causes, faults, logs
+from services.chassis.causes import Said, said
 from services.chassis.errors import Aborted, DomainError
 from services.matching.domain import periods
 from services.matching.domain.book import Book
@@ -35,6 +36,7 @@ from services.matching.usecases.policies import PolicyBook
 from services.matching.usecases.round_end import INPUTS, RoundEnd, ended
 from services.matching.usecases.round_writer import Cancelled, RoundWriter
 from services.matching.usecases.settlement import utc_now
+from spareline.errors.v1 import cause_pb2
 from spareline.events.v1 import events_pb2
 from spareline.matching.v1 import policy_pb2, round_pb2
 
@@ -144,14 +146,14 @@ class Clearing:
             if stored.holding:
                 await self._end.finish(writer)
             elif stored.round.state == Round.STATE_RUNNING and not await self._may_repeat(name):
-                await self._fail(writer, "The process that ran the round died")
+                await self._stop(writer, said(cause_pb2.CAUSE_ROUND_ABANDONED))
             else:
                 await self._clear(writer, pulse)
         except Cancelled:
-            await self._stop(writer, Round.STATE_CANCELLED, "")
+            await self._stop(writer)
         except asyncio.CancelledError:
             if not writer.stored.holding:
-                await self._fail(writer, "The service was stopped")
+                await self._stop(writer, said(cause_pb2.CAUSE_SERVICE_STOPPED))
             raise
         finally:
             pulse.cancel()
@@ -195,7 +197,7 @@ class Clearing:
         try:
             inputs = await self._prepare(writer)
         except SnapshotError:
-            await self._fail(writer, "The market of the earlier round cannot be read any more")
+            await self._stop(writer, said(cause_pb2.CAUSE_ROUND_INPUTS_GONE))
             return
         data = await asyncio.to_thread(inputs.to_bytes)
         await self._artifacts.put(writer.round.name, INPUTS, data)
@@ -212,7 +214,7 @@ class Clearing:
             if faults.is_away(error):
                 raise
             _log.error("round failed", round=writer.round.name, exc_info=error)
-            await self._fail(writer, failure(error, writer.round.size))
+            await self._stop(writer, failure(error, writer.round.size))
             return
         finally:
             await _end_of(solving)
@@ -336,17 +338,15 @@ class Clearing:
         for stored in found.values():
             await self._answers.supersede(stored, inputs.round_name)
 
-    async def _fail(self, writer: RoundWriter, why: str) -> None:
-        await self._stop(writer, Round.STATE_FAILED, why)
-
-    async def _stop(
-        self, writer: RoundWriter, state: round_pb2.Round.State.ValueType, why: str
-    ) -> None:
-        await self._end.abandon(writer.round.name, why or "The round was cancelled")
+    async def _stop(self, writer: RoundWriter, why: Said | None = None) -> None:
+        """End a round: as failed, or as cancelled where nothing is wrong."""
+        await self._end.abandon(writer.round.name, str(why or "The round was cancelled"))
 
         def stop(round_: round_pb2.Round) -> None:
-            round_.state = state
-            round_.failure = why
+            round_.state = Round.STATE_FAILED if why else Round.STATE_CANCELLED
+            if why is not None:
+                round_.failure = str(why)
+                round_.failure_words.CopyFrom(causes.message(why))
             round_.end_time.CopyFrom(stamp(self._now()))
 
         await writer.write(

@@ -151,7 +151,9 @@ class Settlement:
             confirming = move.proposal.state == Proposal.STATE_CONFIRMING
             todo = Todo.COMMIT if confirming else Todo.NOTHING
             return outcome, await self._save(stored, move, todo)
-        move = counters.unfit(stored.proposal, now, outcome.message)
+        # What the ledger says names whose capacity it is, and what is left of it.
+        _log.warning("a counter does not fit", proposal=stored.name, why=outcome.message)
+        move = counters.unfit(stored.proposal, now)
         version = stored.claim_version + 1
         return outcome, await self._store.save(stored, move, Todo.REHOLD, claim_version=version)
 

@@ -4,7 +4,12 @@ from services.chassis.causes import said
 from services.registry.domain import periods
 from services.registry.domain.faults import Fault, under
 from services.registry.domain.taxonomy import Taxonomy
-from services.registry.domain.terms import capability_faults, organization_faults, period_fault
+from services.registry.domain.terms import (
+    capability_faults,
+    organization_faults,
+    period_fault,
+    unit_of,
+)
 from spareline.errors.v1 import cause_pb2
 from spareline.market.v1.demand_pb2 import Demand, Line
 
@@ -53,7 +58,7 @@ def _line_faults(line: Line, owner: str, taxonomy: Taxonomy, root: str) -> list[
     found = capability_faults(line.capability, line.attributes, "demand", taxonomy, root)
     found += period_fault(line.window.earliest, under(root, "window.earliest"))
     found += period_fault(line.window.latest, under(root, "window.latest"))
-    found += _sourcing_faults(line, root)
+    found += _sourcing_faults(line, taxonomy, root)
     found += organization_faults(
         line.requirements.excluded_organizations,
         owner,
@@ -62,13 +67,14 @@ def _line_faults(line: Line, owner: str, taxonomy: Taxonomy, root: str) -> list[
     return found
 
 
-def _sourcing_faults(line: Line, root: str) -> list[Fault]:
+def _sourcing_faults(line: Line, taxonomy: Taxonomy, root: str) -> list[Fault]:
+    unit = unit_of(line.capability, taxonomy)
     share, partners = line.sourcing.least_share, max(line.sourcing.max_partners, 1)
     if share > line.quantity:
         return [
             Fault(
                 under(root, "sourcing.least_share"),
-                said(cause_pb2.CAUSE_SHARE_ABOVE_QUANTITY, share=share, quantity=line.quantity),
+                said(cause_pb2.CAUSE_SHARE_ABOVE_QUANTITY, quantity=line.quantity, **unit),
             )
         ]
     if partners * share > line.quantity:
@@ -82,6 +88,7 @@ def _sourcing_faults(line: Line, root: str) -> list[Fault]:
                     quantity=line.quantity,
                     most_partners=line.quantity // share,
                     most_share=line.quantity // partners,
+                    **unit,
                 ),
             )
         ]

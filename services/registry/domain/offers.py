@@ -3,7 +3,12 @@
 from services.chassis.causes import said
 from services.registry.domain.faults import Fault, under
 from services.registry.domain.taxonomy import Taxonomy
-from services.registry.domain.terms import capability_faults, organization_faults, period_fault
+from services.registry.domain.terms import (
+    capability_faults,
+    organization_faults,
+    period_fault,
+    unit_of,
+)
 from spareline.errors.v1 import cause_pb2
 from spareline.market.v1.offer_pb2 import Offer
 
@@ -32,7 +37,7 @@ def faults(offer: Offer, owner: str, taxonomy: Taxonomy, root: str = "offer") ->
     for themselves.
     """
     found = capability_faults(offer.capability, offer.attributes, "offer", taxonomy, root)
-    found += _capacity_faults(offer, root)
+    found += _capacity_faults(offer, taxonomy, root)
     found += organization_faults(
         offer.requirements.excluded_organizations,
         owner,
@@ -46,7 +51,7 @@ def limits(offer: Offer) -> dict[str, int]:
     return {each.period: each.quantity for each in offer.capacity}
 
 
-def _capacity_faults(offer: Offer, root: str) -> list[Fault]:
+def _capacity_faults(offer: Offer, taxonomy: Taxonomy, root: str) -> list[Fault]:
     found: list[Fault] = []
     seen: set[str] = set()
     for index, each in enumerate(offer.capacity):
@@ -70,7 +75,11 @@ def _capacity_faults(offer: Offer, root: str) -> list[Fault]:
             found.append(
                 Fault(
                     under(root, name),
-                    said(cause_pb2.CAUSE_ABOVE_CAPACITY, most=total),
+                    said(
+                        cause_pb2.CAUSE_ABOVE_CAPACITY,
+                        most=total,
+                        **unit_of(offer.capability, taxonomy),
+                    ),
                 )
             )
     return found

@@ -79,6 +79,15 @@ class Unit:
         """Turn ticks into a quantity in the unit."""
         return self.resolution * ticks
 
+    def parameters(self) -> dict[str, str]:
+        """Return what tells the readers of a refusal its quantities in this unit (Wording)."""
+        return {
+            "tick": str(self.resolution),
+            "unit_en": self.name.en,
+            "units_en": self.plural,
+            "unit_zh": self.name.zh,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Attribute:

@@ -59,6 +59,12 @@ def capability_faults(
     return faults
 
 
+def unit_of(code: str, taxonomy: Taxonomy) -> dict[str, str]:
+    """Return the parameters that tell a reader the unit of a capability's quantities."""
+    found = taxonomy.get(code)
+    return {} if found is None else found.unit.parameters()
+
+
 def retired_faults(codes: Mapping[str, str], taxonomy: Taxonomy, root: str) -> list[Fault]:
     """Find deprecated capabilities, which nothing new may name. ``codes`` go by field."""
     found = {field: taxonomy.get(code) for field, code in codes.items()}

@@ -15,7 +15,7 @@ from services.registry.domain import disclosure, field_masks, refusals
 from services.registry.domain.faults import Fault, refusal, under
 from services.registry.domain.instants import Clock, now_ms
 from services.registry.domain.ledger import Account
-from services.registry.domain.terms import retired_faults
+from services.registry.domain.terms import retired_faults, unit_of
 from services.registry.store.changes import ATTEMPTS
 from services.registry.store.postings import Postings as Store
 from services.registry.usecases.kinds import Kind, M
@@ -233,7 +233,12 @@ class Postings(Generic[M]):
         faults = [
             Fault(
                 self.kind.limit_field(cell, content),
-                said(cause_pb2.CAUSE_BELOW_COMMITTED, least=least, cell=cell),
+                said(
+                    cause_pb2.CAUSE_BELOW_COMMITTED,
+                    least=least,
+                    cell=cell,
+                    **unit_of(_capability(present, cell), self.taxonomy.current),
+                ),
                 reason_pb2.REASON_BELOW_COMMITTED,
             )
             for cell, least in account.limit_refusals(limits).items()
@@ -257,6 +262,13 @@ def _codes(posting: Offer | Demand) -> dict[str, str]:
     if isinstance(posting, Offer):
         return {"capability": posting.capability}
     return {f"lines[{i}].capability": line.capability for i, line in enumerate(posting.lines)}
+
+
+def _capability(posting: Offer | Demand, cell: str) -> str:
+    """Return the capability in whose unit a cell is counted; empty where there is no such line."""
+    if isinstance(posting, Offer):
+        return posting.capability
+    return next((line.capability for line in posting.lines if line.id == cell), "")
 
 
 def _moved_capability(account: Account, present: M, content: M) -> list[Fault]:

@@ -118,7 +118,7 @@ async def test_a_dead_worker_fails_the_round_and_the_next_one_runs(runner: Round
     os.kill(runner.pid, signal.SIGKILL)
     with pytest.raises(WorkerDiedError) as died:
         await runner.run(given, _quiet)
-    assert "prepares and explains was killed by SIGKILL" in failure(died.value, BookSize())
+    assert "prepares and explains was killed by SIGKILL" in str(failure(died.value, BookSize()))
     again = await runner.run(given, _quiet)
     assert again.drafts == first.drafts
     assert again.book_digest == first.book_digest
@@ -140,7 +140,7 @@ async def test_a_killed_solver_fails_the_round_in_words_and_the_next_one_runs() 
     async with asyncio.timeout(60):
         with pytest.raises(SolverDied) as died:
             await runner.run(given, _quiet, sized=kill)
-        said = failure(died.value, sizes[0])
+        said = str(failure(died.value, sizes[0]))
         assert sizes[0].pairs > 0
         assert said.startswith("The process that solves was killed by SIGKILL")
         assert f"{sizes[0].pairs} eligible pairs" in said
@@ -152,17 +152,22 @@ async def test_a_killed_solver_fails_the_round_in_words_and_the_next_one_runs() 
 
 def test_a_failure_says_what_to_do_and_nothing_of_the_book() -> None:
     size = BookSize(pairs=300_000, pairs_left_out=50_000)
-    late = failure(SolverDied("late", ProcessEnded(overran=True)), size)
+
+    def said(error: Exception) -> str:
+        return str(failure(error, size))
+
+    late = said(SolverDied("late", ProcessEnded(overran=True)))
     assert "longer than its limit" in late
     assert "300000 eligible pairs, 50000 of them not weighed" in late
     assert "time limit" in late
-    assert "crashed with SIGSEGV" in failure(SolverDied("x", ProcessEnded(-11)), size)
-    assert "memory" in failure(MemoryError(), size)
-    secret = failure(InvalidMarket("budget[3] is 4711, not within -1..17"), size)
+    assert "by itself (SIGSEGV)" in said(SolverDied("x", ProcessEnded(-11)))
+    assert "by itself (exit 3)" in said(WorkerDiedError("x", ProcessEnded(3)))
+    assert "memory" in said(MemoryError())
+    secret = said(InvalidMarket("budget[3] is 4711, not within -1..17"))
     assert "4711" not in secret
     assert "log of matching" in secret
-    assert "ValueError" in failure(ValueError("4711"), size)
-    assert "4711" not in failure(ValueError("4711"), size)
+    assert "ValueError" in said(ValueError("4711"))
+    assert "4711" not in said(ValueError("4711"))
 
 
 _RUNS_A_ROUND = """

@@ -21,6 +21,7 @@ from services.matching.explain.explain import explain
 from services.matching.explain.solution import Solution
 from services.matching.explain.unweighed import Unweighed
 from services.matching.rounds.outcome import book_size
+from spareline.errors.v1 import cause_pb2
 from spareline.matching.v1.round_pb2 import BookSize, Round
 
 TIMES = 8
@@ -150,3 +151,4 @@ def test_members_are_told_neither_how_many_pairs_there_are_nor_why_a_round_faile
     assert (seen.size.pairs, seen.size.pairs_left_out) == (0, 0)
     assert "300" not in seen.failure
     assert "failed" in seen.failure
+    assert seen.failure_words.cause == cause_pb2.CAUSE_ROUND_FAILED
