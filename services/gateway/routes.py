@@ -95,6 +95,7 @@ ROUTES = (
     Route("POST", "/organization/platforms/{delegation}/end", delegations.end, "trader"),
     Route("GET", "/organization/credit", credit.show, "signed-in", "credit"),
     Route("POST", "/organization/credit/{event}/contest", credit.contest, "trader"),
+    Route("GET", "/operator", rounds.first, "operator"),
     Route("GET", "/operator/credit", credit.contested, "operator"),
     Route("POST", "/operator/credit/{organization}/{event}", credit.decide, "operator"),
     Route("GET", "/organization/audit", audit.own, "signed-in", "audit"),

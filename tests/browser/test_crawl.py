@@ -72,6 +72,7 @@ UNLINKED = {
     "/files/{import}/marked.{format}",
     "/files/template",
     "/files/export",
+    "/operator",  # an address to type, which leads to the rounds
     "/health/live",
     "/health/ready",
 }

@@ -7,13 +7,15 @@ import uuid
 
 from aiohttp import web
 
-from services.chassis.errors import NotFound
+from services.chassis.causes import said
+from services.chassis.errors import NotFound, PermissionDenied
 from services.gateway.clients import Caller
 from services.gateway.forms import fields
 from services.gateway.market import capabilities
 from services.gateway.people import caller, signed_in
 from services.gateway.pictures import flow
 from services.gateway.render import notify, render
+from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.matching.v1 import matching_service_pb2 as matching
 from spareline.matching.v1.round_analysis_pb2 import Flow, RoundFlows
 from spareline.matching.v1.round_pb2 import Round
@@ -48,6 +50,15 @@ async def listing(request: web.Request) -> web.Response:
         book=book,
         request_id=str(uuid.uuid4()),
     )
+
+
+async def first(request: web.Request) -> web.StreamResponse:
+    """Lead an operator who types the address to the first of the operator's pages."""
+    if not signed_in(request).is_operator:
+        raise PermissionDenied(
+            reason_pb2.REASON_ROLE_MISSING, said(cause_pb2.CAUSE_NEEDS_ROLE, roles="operator")
+        )
+    raise web.HTTPSeeOther("/rounds")
 
 
 async def show(request: web.Request) -> web.Response:

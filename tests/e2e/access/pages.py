@@ -82,6 +82,7 @@ EXPECTED: Mapping[tuple[str, str], Expected] = {
     ("POST", "/organization/credit/{event}/contest"): Expected(
         ABSENT, FORBIDDEN, ABSENT, FORBIDDEN, form={"note": "no"}
     ),
+    ("GET", "/operator"): Expected(FORBIDDEN, FORBIDDEN, FORBIDDEN, 303),
     ("GET", "/operator/credit"): _OPERATOR,
     ("POST", "/operator/credit/{organization}/{event}"): Expected(
         FORBIDDEN, FORBIDDEN, FORBIDDEN, ABSENT, form=_VERDICT
