@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from cli.client import Client, connected
+from cli.client import Client, Settings, connected
 from cli.running import Refused, perform
 from cli.screen import JsonOption, moment, say, table, write_json
+from services.chassis.paging import pages
 from spareline.registry.v1 import dead_letter_service_pb2 as api
 
 app = typer.Typer(help="Dead letters: list, replay, drop; operators only.", no_args_is_help=True)
@@ -64,18 +66,13 @@ def replay(
 ) -> None:
     """Hand events to the consumer that gave them up once more; mend the cause first."""
 
-    async def job() -> int:
-        async with connected(context.obj) as client:
-            names = await _chosen(client, letters or [], everything, consumer, replayable=True)
-            for name in names:
-                request = api.ReplayDeadLetterRequest(name=name, request_id=str(uuid.uuid4()))
-                told = await client.dead_letters.ReplayDeadLetter(request)
-                say(f"{name}: {told.resource or told.subject} goes to {told.consumer} once more.")
-        if not names:
-            say("There is none to replay.")
-        return 0
+    async def one(client: Client, name: str) -> str:
+        request = api.ReplayDeadLetterRequest(name=name, request_id=str(uuid.uuid4()))
+        told = await client.dead_letters.ReplayDeadLetter(request)
+        return f"{name}: {told.resource or told.subject} goes to {told.consumer} once more."
 
-    perform(job())
+    chosen = _Chosen(letters or [], everything, consumer, replayable=True)
+    perform(_each(context.obj, chosen, one, "There is none to replay."))
 
 
 @app.command()
@@ -87,39 +84,53 @@ def drop(
 ) -> None:
     """Throw dead letters away; they cannot be had back."""
 
-    async def job() -> int:
-        async with connected(context.obj) as client:
-            names = await _chosen(client, letters or [], everything, consumer, replayable=False)
-            for name in names:
-                request = api.DeleteDeadLetterRequest(name=name, request_id=str(uuid.uuid4()))
-                await client.dead_letters.DeleteDeadLetter(request)
-                say(f"{name} is thrown away.")
-        if not names:
-            say("There is none to drop.")
-        return 0
+    async def one(client: Client, name: str) -> str:
+        request = api.DeleteDeadLetterRequest(name=name, request_id=str(uuid.uuid4()))
+        await client.dead_letters.DeleteDeadLetter(request)
+        return f"{name} is thrown away."
 
-    perform(job())
+    chosen = _Chosen(letters or [], everything, consumer)
+    perform(_each(context.obj, chosen, one, "There is none to drop."))
 
 
-async def _chosen(
-    client: Client, letters: list[str], everything: bool, consumer: str, *, replayable: bool
-) -> list[str]:
-    """Return the names of those that are meant. Raises Refused when it is not said which."""
-    if bool(letters) == (everything or bool(consumer)):
-        raise Refused("Name the letters, or give --all or --consumer.")
-    if letters:
-        return [each if "/" in each else f"deadLetters/{each}" for each in letters]
-    found = [each async for each in _letters(client, consumer)]
-    return [each.name for each in found if each.replayable or not replayable]
+@dataclass(frozen=True)
+class _Chosen:
+    """Which letters a command is for."""
+
+    letters: list[str]
+    everything: bool
+    consumer: str
+    replayable: bool = False
+    """Without those that can only be dropped."""
+
+    async def names(self, client: Client) -> list[str]:
+        """Return their names. Raises Refused when it is not said which."""
+        if bool(self.letters) == (self.everything or bool(self.consumer)):
+            raise Refused("Name the letters, or give --all or --consumer.")
+        if self.letters:
+            return [each if "/" in each else f"deadLetters/{each}" for each in self.letters]
+        found = [each async for each in _letters(client, self.consumer)]
+        return [each.name for each in found if each.replayable or not self.replayable]
+
+
+async def _each(
+    settings: Settings,
+    chosen: _Chosen,
+    one: Callable[[Client, str], Awaitable[str]],
+    none: str,
+) -> int:
+    """Do something with each of the chosen and say what came of it, or that there are none."""
+    async with connected(settings) as client:
+        names = await chosen.names(client)
+        for name in names:
+            say(await one(client, name))
+    if not names:
+        say(none)
+    return 0
 
 
 async def _letters(client: Client, consumer: str) -> AsyncIterator[api.DeadLetter]:
-    token = ""
-    while True:
-        request = api.ListDeadLettersRequest(consumer=consumer, page_size=_PAGE, page_token=token)
-        answer = await client.dead_letters.ListDeadLetters(request)
-        for each in answer.dead_letters:
+    request = api.ListDeadLettersRequest(consumer=consumer, page_size=_PAGE)
+    async for page in pages(client.dead_letters.ListDeadLetters, request):
+        for each in page.dead_letters:
             yield each
-        token = answer.next_page_token
-        if not token:
-            return

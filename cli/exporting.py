@@ -14,6 +14,7 @@ from cli.files import FileFormat, FileKind, format_of
 from cli.running import Refused, WrongUsage, perform
 from cli.screen import hint
 from cli.taxonomy import taxonomy
+from services.chassis.paging import pages
 from services.files import exports, json_rows
 from services.files.columns import Kind
 from services.files.rows import Posting
@@ -81,36 +82,25 @@ async def _parents(client: Client, organization: str) -> list[str]:
         return ["organizations/-"]
     found: list[str] = []
     request = api.ListOrganizationsRequest(page_size=_PAGE)
-    while True:
-        page = await client.registry.ListOrganizations(request)
+    async for page in pages(client.registry.ListOrganizations, request):
         found += [each.name for each in page.organizations]
-        if not page.next_page_token:
-            return found
-        request.page_token = page.next_page_token
+    return found
 
 
 async def _offers(client: Client, parent: str, with_ended: bool) -> AsyncIterator[Posting]:
     wanted = api.PostingFilter(states=[] if with_ended else ["STATE_OPEN"])
     request = api.ListOffersRequest(parent=parent, filter=wanted, page_size=_PAGE)
-    while True:
-        page = await client.registry.ListOffers(request)
+    async for page in pages(client.registry.ListOffers, request):
         for each in page.offers:
             yield each
-        if not page.next_page_token:
-            return
-        request.page_token = page.next_page_token
 
 
 async def _demands(client: Client, parent: str, with_ended: bool) -> AsyncIterator[Posting]:
     wanted = api.PostingFilter(states=[] if with_ended else ["STATE_OPEN", "STATE_MATCHED"])
     request = api.ListDemandsRequest(parent=parent, filter=wanted, page_size=_PAGE)
-    while True:
-        page = await client.registry.ListDemands(request)
+    async for page in pages(client.registry.ListDemands, request):
         for each in page.demands:
             yield each
-        if not page.next_page_token:
-            return
-        request.page_token = page.next_page_token
 
 
 def _content(

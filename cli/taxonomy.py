@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cli.client import Client
+from services.chassis.paging import pages
 from services.files.taxonomy import Taxonomy
 from spareline.market.v1.capability_pb2 import Capability
 from spareline.registry.v1 import registry_service_pb2 as api
@@ -12,9 +13,6 @@ async def taxonomy(client: Client) -> Taxonomy:
     """Read the whole taxonomy."""
     found: dict[str, Capability] = {}
     request = api.ListCapabilitiesRequest()
-    while True:
-        page = await client.registry.ListCapabilities(request)
+    async for page in pages(client.registry.ListCapabilities, request):
         found |= {each.code: each for each in page.capabilities}
-        if not page.next_page_token:
-            return Taxonomy(found)
-        request.page_token = page.next_page_token
+    return Taxonomy(found)

@@ -11,6 +11,7 @@ from typing import Final
 from benchmarks.ppe.data import Week
 from benchmarks.ppe.market import Market, all_of
 from benchmarks.ppe.policy import NAME
+from services.chassis.paging import pages
 from spareline.matching.v1 import matching_service_pb2 as api
 from spareline.matching.v1.matching_service_pb2 import BookSummary
 from spareline.matching.v1.proposal_pb2 import Proposal
@@ -87,12 +88,9 @@ async def proposals(market: Market, round_name: str) -> Sequence[Proposal]:
     """All proposals of a round, whole, as the operator reads them."""
     found: list[Proposal] = []
     request = api.ListProposalsRequest(parent=round_name, page_size=_PAGE)
-    while True:
-        page = await market.operator.matching.ListProposals(request)
+    async for page in pages(market.operator.matching.ListProposals, request):
         found += page.proposals
-        if not page.next_page_token:
-            return found
-        request.page_token = page.next_page_token
+    return found
 
 
 async def accept(

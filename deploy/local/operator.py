@@ -11,6 +11,7 @@ from typing import Final
 import grpc.aio
 
 from services.chassis.grpc_client import channel
+from services.chassis.paging import pages
 from spareline.market.v1 import organization_pb2
 from spareline.matching.v1 import (
     matching_service_pb2,
@@ -97,14 +98,10 @@ class Operator:
     async def capability_names(self) -> dict[str, str]:
         """What people call each capability in English, by its code."""
         names: dict[str, str] = {}
-        token = ""
-        while True:
-            request = registry_service_pb2.ListCapabilitiesRequest(page_token=token)
-            answer = await self.registry.ListCapabilities(request)
-            names.update((found.code, found.display_name.en) for found in answer.capabilities)
-            token = answer.next_page_token
-            if not token:
-                return names
+        request = registry_service_pb2.ListCapabilitiesRequest()
+        async for page in pages(self.registry.ListCapabilities, request):
+            names.update((found.code, found.display_name.en) for found in page.capabilities)
+        return names
 
     async def proposals(self, round_name: str) -> Sequence[proposal_pb2.Proposal]:
         """The first page of a round's proposals."""

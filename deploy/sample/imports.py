@@ -12,6 +12,7 @@ from deploy.sample import files, postings
 from deploy.sample.access import RegistryStub
 from deploy.sample.measures import Measures, monday_of
 from deploy.sample.report import Progress
+from services.chassis.paging import pages
 from spareline.market.v1.demand_pb2 import Demand
 from spareline.market.v1.offer_pb2 import Offer
 from spareline.market.v1.organization_pb2 import Organization
@@ -48,16 +49,11 @@ async def measures(registry: RegistryStub, platform: Organization) -> Measures:
     Counting from that week and not from today, a load that is repeated later posts the same.
     """
     resolution: dict[str, Decimal] = {}
-    token = ""
-    while True:
-        page = await registry.ListCapabilities(
-            api.ListCapabilitiesRequest(page_size=_PAGE, page_token=token)
-        )
+    request = api.ListCapabilitiesRequest(page_size=_PAGE)
+    async for page in pages(registry.ListCapabilities, request):
         resolution.update((c.code, Decimal(c.unit.resolution)) for c in page.capabilities)
-        token = page.next_page_token
-        if not token:
-            joined = platform.create_time.ToDatetime(tzinfo=UTC).date()
-            return Measures(resolution, monday_of(joined))
+    joined = platform.create_time.ToDatetime(tzinfo=UTC).date()
+    return Measures(resolution, monday_of(joined))
 
 
 async def post_offers(registry: RegistryStub, units: Measures, progress: Progress) -> Posted:

@@ -13,6 +13,7 @@ from deploy.sample.access import IdentityStub, RegistryStub, request_id
 from deploy.sample.files import Entry
 from deploy.sample.report import Progress, SignIn
 from services.chassis.grpc_client import channel
+from services.chassis.paging import pages
 from spareline.market.v1.organization_pb2 import Organization
 from spareline.registry.v1 import registry_service_pb2 as api
 from spareline.registry.v1 import registry_service_pb2_grpc
@@ -26,15 +27,10 @@ Known = dict[str, Organization]
 async def all_organizations(operator: RegistryStub) -> Known:
     """Every organization of the market by name, as an operator sees them."""
     found: Known = {}
-    token = ""
-    while True:
-        page = await operator.ListOrganizations(
-            api.ListOrganizationsRequest(page_size=_PAGE, page_token=token)
-        )
+    request = api.ListOrganizationsRequest(page_size=_PAGE)
+    async for page in pages(operator.ListOrganizations, request):
         found.update((each.name, each) for each in page.organizations)
-        token = page.next_page_token
-        if not token:
-            return found
+    return found
 
 
 async def bring_showcase(

@@ -2,39 +2,30 @@
 
 Each document carries ``revision`` (compared and set by every write), ``outbox`` with
 ``pending`` (events not yet relayed), ``requests`` (the newest answers, for replay) and
-``writes`` (ids of the newest writes). The last tells which of the changes that went to the
-store together took effect, and after a lost connection whether one of unknown outcome did:
-so a retry never applies one twice.
+``writes`` (ids of the newest writes, by which a retry never applies one twice: see `writes`).
 """
 
-import asyncio
 import hashlib
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from google.protobuf.message import Message
-from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure
 
 from services.chassis.causes import said
-from services.chassis.errors import FailedPrecondition, Unavailable
-from services.chassis.gathered import Gathered
+from services.chassis.errors import FailedPrecondition
 from services.chassis.mongo import DUPLICATE_CODE, IDS_AT_ONCE, Collection, DuplicateKey
+from services.chassis.writes import Change, Writes
 from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.options.v1 import options_pb2
 
 Document = dict[str, Any]
-T = TypeVar("T")
 
 ANSWERS_KEPT = 16
 WRITES_KEPT = 8
 BATCH = 1000
-# Changes that wait go to the store together, which syncs them once; so many at most.
-CHANGES_AT_ONCE = 64
-ATTEMPTS = 7  # with growing pauses: about 6 s in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +93,6 @@ def etag(document: Document) -> str:
     return f'"{document["revision"]}"'
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """One document's compare-and-set."""
-
-    name: str
-    revision: int
-    write: str
-    update: Document
-
-    @property
-    def query(self) -> Document:
-        return {"_id": self.name, "revision": self.revision}
-
-
 class Aggregates:
     """The documents of one kind of aggregate, in one collection."""
 
@@ -123,7 +100,9 @@ class Aggregates:
         """``notify`` is called after each write that carries events (``Relay.wake``)."""
         self.collection = collection
         self._notify = notify
-        self._changes = Gathered(self._change_many, lambda change: change.name, CHANGES_AT_ONCE)
+        self._writes = Writes(collection)
+        self.watcher: Callable[[Sequence[str]], None] = lambda _: None
+        """Is told the names of what this process has written, or may have."""
 
     async def ensure_indexes(self) -> None:
         """Create the index that the relay finds its work by."""
@@ -166,46 +145,18 @@ class Aggregates:
         """
         write = uuid.uuid4().hex
         results: list[bool] = []
-        for start in range(0, len(news), BATCH):
-            batch = [
-                _complete(new, f"{write}.{start + i}")
-                for i, new in enumerate(news[start : start + BATCH])
-            ]
-            results += await self._insert_batch(batch)
+        try:
+            for start in range(0, len(news), BATCH):
+                batch = [
+                    _complete(new, f"{write}.{start + i}")
+                    for i, new in enumerate(news[start : start + BATCH])
+                ]
+                results += await self._writes.insert(batch)
+        finally:
+            self.watcher([new.document["_id"] for new in news])
         if any(new.events for new in news):
             self._notify()
         return results
-
-    async def _insert_batch(self, batch: list[Document]) -> list[bool]:
-        repeated = False
-
-        async def attempt() -> list[bool]:
-            nonlocal repeated
-            again, repeated = repeated, True
-            try:
-                if len(batch) == 1:
-                    await self.collection.insert_one(batch[0])
-                else:
-                    await self.collection.insert_many(batch, ordered=False)
-            except DuplicateKey:
-                refused = {0}
-            except BulkWriteError as error:
-                refused = _duplicates(error)
-            else:
-                return [True] * len(batch)
-            # On a repetition the one that took the name may be we ourselves.
-            ours = await self._written(batch, refused) if again else set()
-            return [i not in refused or i in ours for i in range(len(batch))]
-
-        return await _persist(attempt)
-
-    async def _written(self, batch: list[Document], indexes: set[int]) -> set[int]:
-        stored = await self.get_many([batch[i]["_id"] for i in indexes])
-        return {
-            i
-            for i in indexes
-            if batch[i]["writes"][0] in stored.get(batch[i]["_id"], {}).get("writes", ())
-        }
 
     async def compare_and_set(
         self,
@@ -224,75 +175,13 @@ class Aggregates:
         """
         write = uuid.uuid4().hex
         update = _update(revision, set_fields, events, answers, unset, write)
-        done = await self._changes.ask(_Change(name, revision, write, update))
-        if isinstance(done, OperationFailure):
-            raise done
+        try:
+            done = await self._writes.change(Change(name, revision, write, update))
+        finally:
+            self.watcher([name])
         if done and events:
             self._notify()
         return done
-
-    async def _change_many(self, changes: Sequence[_Change]) -> dict[str, bool | OperationFailure]:
-        """Make changes to different documents; per document whether it took effect, or why not."""
-        repeated = False
-
-        async def attempt() -> dict[str, bool | OperationFailure]:
-            nonlocal repeated
-            again, repeated = repeated, True
-            failed: dict[str, bool | OperationFailure] = {}
-            if len(changes) == 1:
-                [only] = changes
-                matched = (await self.collection.update_one(only.query, only.update)).matched_count
-            else:
-                matched, failed = await self._write_together(changes)
-            if matched == len(changes):
-                return {change.name: True for change in changes}
-            if not matched and not again:
-                return {change.name: False for change in changes} | failed
-            return await self._took_effect(changes) | failed
-
-        return await _persist(attempt)
-
-    async def _write_together(
-        self, changes: Sequence[_Change]
-    ) -> tuple[int, dict[str, bool | OperationFailure]]:
-        """Send changes in one message; how many found their document, and what was refused."""
-        try:
-            operations = [UpdateOne(change.query, change.update) for change in changes]
-            result = await self.collection.bulk_write(operations, ordered=False)
-        except BulkWriteError as error:
-            details: Any = error.details
-            if details.get("writeConcernErrors"):
-                raise
-            refused = {
-                changes[each["index"]].name: _refusal(each) for each in details["writeErrors"]
-            }
-            return int(details["nMatched"]), dict(refused)
-        return int(result.matched_count), {}
-
-    async def _took_effect(self, changes: Sequence[_Change]) -> dict[str, bool | OperationFailure]:
-        """Per document whether it says that it has been written by its change."""
-        said: dict[str, Sequence[str]] = {}
-        names = [change.name for change in changes]
-        for start in range(0, len(names), IDS_AT_ONCE):
-            query = {"_id": {"$in": names[start : start + IDS_AT_ONCE]}}
-            async for document in self.collection.find(query, {"writes": 1}):
-                said[document["_id"]] = document.get("writes", ())
-        return {change.name: change.write in said.get(change.name, ()) for change in changes}
-
-
-async def _persist(attempt: Callable[[], Awaitable[T]]) -> T:
-    pause = 0.1
-    for remaining in range(ATTEMPTS - 1, -1, -1):
-        try:
-            return await attempt()
-        except ConnectionFailure as error:
-            if not remaining:
-                raise Unavailable(
-                    reason_pb2.REASON_UNAVAILABLE, said(cause_pb2.CAUSE_PART_AWAY)
-                ) from error
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, 2.0)
-    raise AssertionError("the last attempt returns or raises")
 
 
 def _complete(new: New, write: str) -> Document:
@@ -344,18 +233,3 @@ def _outbox_entry(event: Event) -> Document:
         "payload": event.payload,
         "time": datetime.now(UTC),
     }
-
-
-def _refusal(of: Mapping[str, Any]) -> OperationFailure:
-    kind = DuplicateKey if of["code"] == DUPLICATE_CODE else OperationFailure
-    return kind(of["errmsg"], of["code"], of)
-
-
-def _duplicates(error: BulkWriteError) -> set[int]:
-    details: Any = error.details
-    refused = details.get("writeErrors", ())
-    if any(found["code"] != DUPLICATE_CODE for found in refused) or details.get(
-        "writeConcernErrors"
-    ):
-        raise error
-    return {int(found["index"]) for found in refused}

@@ -1,11 +1,12 @@
-"""Opaque page tokens that are bound to the request they continue."""
+"""Pages of lists: opaque tokens that are bound to the request they continue, made and followed."""
 
 import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
@@ -13,7 +14,63 @@ from services.chassis.causes import said
 from services.chassis.errors import Violation, invalid
 from spareline.errors.v1 import cause_pb2, reason_pb2
 
+DEFAULT_SIZE = 50
+"""Items of a page where the caller does not say how many."""
+
 _PAGING_FIELDS = ("page_token", "page_size")
+
+
+class ListRequest(Protocol):
+    """What every list request carries."""
+
+    page_size: int
+    page_token: str
+
+
+class ListResponse(Protocol):
+    """What every answer to one carries."""
+
+    @property
+    def next_page_token(self) -> str:
+        """The token of the page that follows; empty at the end."""
+
+
+Asked = TypeVar("Asked", bound=ListRequest)
+Found = TypeVar("Found", bound=ListResponse)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page that a list request asks for."""
+
+    size: int
+    start: Mapping[str, Any]
+    """Where it begins, as the page before it has told (``following``); empty for the first."""
+    _bound: str
+
+    @classmethod
+    def of(cls, request: ListRequest, default: int = DEFAULT_SIZE, reader: str = "") -> "Page":
+        """Read a request. With ``reader`` nobody else can go on from the page.
+
+        Raises InvalidArgument (PAGE_TOKEN_INVALID) when its token was made for another one.
+        """
+        assert isinstance(request, Message)
+        bound = bound_to(request) + reader
+        return cls(request.page_size or default, decode(request.page_token, bound), bound)
+
+    def following(self, **start: Any) -> str:
+        """Return the token of the page that begins there."""
+        return encode(start, self._bound)
+
+
+async def pages(call: Callable[[Asked], Awaitable[Found]], request: Asked) -> AsyncIterator[Found]:
+    """Yield page after page of a list, to its end; the request's token goes on with it."""
+    while True:
+        page = await call(request)
+        yield page
+        request.page_token = page.next_page_token
+        if not request.page_token:
+            return
 
 
 def bound_to(request: Message) -> str:

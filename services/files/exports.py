@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from services.files import columns, headers, table_rows, taxonomy, workbooks
+from services.files import columns, headers, table_rows, taxonomy
 from services.files.cells import guarded
 from services.files.columns import ATTRIBUTE, Kind
 from services.files.rows import Posting
@@ -82,6 +82,9 @@ def workbook(
     language: str = "",
 ) -> bytes:
     """A workbook with a sheet of offers and one of demands."""
+    # Here, as it loads openpyxl: only who writes a workbook waits for that.
+    from services.files import workbooks
+
     offers = [each for each in postings if isinstance(each, Offer)]
     demands = [each for each in postings if not isinstance(each, Offer)]
     sheets = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+import functools
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
 import grpc
@@ -10,9 +11,11 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from services.chassis import paging
 from services.chassis.app import App
 from services.chassis.grpc_client import channel
 from services.chassis.grpc_errors import from_rpc_error
+from services.chassis.paging import ListRequest
 from spareline.matching.v1 import matching_service_pb2_grpc as matching_grpc
 from spareline.registry.v1 import calendar_service_pb2_grpc as calendar_grpc
 from spareline.registry.v1 import dead_letter_service_pb2_grpc as dead_letter_grpc
@@ -96,6 +99,10 @@ class Caller:
             return await method(request, metadata=self._metadata, timeout=_SECONDS)
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
+
+    def pages(self, method: Any, request: ListRequest) -> AsyncIterator[Any]:
+        """Iterate over the pages of a list, to its end. Raises DomainError."""
+        return paging.pages(functools.partial(self.call, method), request)
 
     async def stream(self, method: Any, request: Message) -> AsyncGenerator[Any, None]:
         """Iterate over the answers of a server stream. Raises DomainError."""

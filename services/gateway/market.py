@@ -36,16 +36,9 @@ async def capabilities(request: web.Request) -> Mapping[str, Capability]:
         return kept.by_code
     calls = Caller(request.app[SERVICES], "")
     found: dict[str, Capability] = {}
-    token = ""
-    while True:
-        answer = await calls.call(
-            calls.services.registry.ListCapabilities,
-            registry.ListCapabilitiesRequest(page_size=1000, page_token=token),
-        )
-        found.update({capability.code: capability for capability in answer.capabilities})
-        token = answer.next_page_token
-        if not token:
-            break
+    asked = registry.ListCapabilitiesRequest(page_size=1000)
+    async for page in calls.pages(calls.services.registry.ListCapabilities, asked):
+        found.update({capability.code: capability for capability in page.capabilities})
     kept.by_code, kept.fetched = found, time.monotonic()
     return found
 

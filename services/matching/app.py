@@ -41,6 +41,8 @@ from services.matching.usecases.inbox import Inbox
 from services.matching.usecases.policies import PolicyBook
 from services.matching.usecases.reading import ReadingRoom, delegations_of
 from services.matching.usecases.round_end import RoundEnd
+from services.matching.usecases.round_outcome import RoundOutcome
+from services.matching.usecases.round_start import RoundStart
 from services.matching.usecases.rounds import RoundDesk
 from services.matching.usecases.settlement import Settlement
 from services.matching.usecases.watch import REMEMBERED, Feed, Watch
@@ -179,16 +181,18 @@ async def _wire(
         lease_ms,
         rounds=stores.rounds,
         proposals=stores.proposals,
-        artifacts=stores.artifacts,
-        explanations=stores.explanations,
-        memory=stores.memory,
-        policies=policies,
-        answers=answers,
+        start=RoundStart(
+            stores.proposals,
+            stores.artifacts,
+            stores.memory,
+            policies,
+            lambda: follower.book,
+            settings.most_pairs,
+        ),
+        outcome=RoundOutcome(stores.proposals, stores.artifacts, stores.explanations, answers),
         end=end,
         runner=runner,
         lock=RoundLock(locks, "round", owner, lease_ms),
-        book=lambda: follower.book,
-        most_pairs=settings.most_pairs,
     )
     desk = RoundDesk(stores.rounds, stores.artifacts, policies, clearing, runner, app.stopping)
 

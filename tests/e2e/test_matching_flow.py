@@ -12,9 +12,8 @@ from pymongo.errors import AutoReconnect
 
 from services.chassis import grpc_errors
 from services.chassis.errors import DomainError
-from services.matching.store.artifacts import Artifacts
+from services.matching.store.artifacts import ANSWER, Artifacts
 from services.matching.store.proposals import Draft, Proposals
-from services.matching.usecases.clearing import ANSWER
 from spareline.errors.v1 import reason_pb2
 from spareline.market.v1 import disclosure_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb

@@ -13,9 +13,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.chassis import grpc_errors, mongo
 from services.matching.rounds.answer import Answer
-from services.matching.store.artifacts import Artifacts
-from services.matching.usecases.clearing import ANSWER
-from services.matching.usecases.round_end import INPUTS
+from services.matching.store.artifacts import ANSWER, INPUTS, Artifacts
 from spareline.errors.v1 import reason_pb2
 from spareline.market.v1 import offer_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb

@@ -255,12 +255,8 @@ async def marked(request: web.Request) -> web.Response:
     )
     rows: list[ImportRow] = []
     asked = api.ListImportRowsRequest(parent=found.name, page_size=_EXPORT_PAGE)
-    while True:
-        page = await calls.call(calls.services.imports.ListImportRows, asked)
+    async for page in calls.pages(calls.services.imports.ListImportRows, asked):
         rows += page.rows
-        if not page.next_page_token:
-            break
-        asked.page_token = page.next_page_token
     known = await _known(request)
     kind = request.match_info["format"]
     stem = found.file_name.rpartition(".")[0] or found.file_name
@@ -333,12 +329,9 @@ async def _all(request: web.Request, kind: Kind, ended: bool) -> list[Posting]:
         page_size=_EXPORT_PAGE,
     )
     found: list[Posting] = []
-    while True:
-        page = await calls.call(method, asked)
+    async for page in calls.pages(method, asked):
         found += getattr(page, kind)
-        if not page.next_page_token:
-            return found
-        asked.page_token = page.next_page_token
+    return found
 
 
 def _file(content: bytes, name: str, kind: str) -> web.Response:

@@ -8,6 +8,12 @@ from services.chassis.mongo import Collection, DuplicateKey
 
 CHUNK_BYTES = 4 * 1024 * 1024
 
+# What there is of a round.
+INPUTS = "inputs"
+ANSWER = "answer"
+FLOWS = "flows"
+SHARES = "shares"
+
 
 class Artifacts:
     """Immutable bytes by round and kind; each chunk is a document of at most 4 MB."""

@@ -7,9 +7,8 @@ from services.chassis.access import Principal
 from services.chassis.causes import said
 from services.chassis.errors import FailedPrecondition, NotFound
 from services.matching.rounds.shares import Shares, shift
-from services.matching.store.artifacts import Artifacts
+from services.matching.store.artifacts import FLOWS, SHARES, Artifacts
 from services.matching.store.memory import Fairness
-from services.matching.usecases.clearing import FLOWS, SHARES
 from services.matching.usecases.reading import BookKeeper
 from services.matching.usecases.rounds import RoundDesk
 from spareline.errors.v1 import cause_pb2, reason_pb2
@@ -17,8 +16,6 @@ from spareline.matching.v1 import matching_service_pb2 as pb
 from spareline.matching.v1 import round_analysis_pb2, round_pb2
 
 Round = round_pb2.Round
-
-_DEFAULT_PAGE = 50
 
 
 class Analysis:
@@ -63,9 +60,8 @@ class Analysis:
 
     async def waiting(self, request: pb.ListWaitingDemandsRequest) -> pb.ListWaitingDemandsResponse:
         """Return a page of open demands that win nothing, those that wait longest first."""
-        bound = paging.bound_to(request)
-        rounds, name = paging.decode(request.page_token, bound).get("after", (2**31, ""))
-        size = request.page_size or _DEFAULT_PAGE
+        page = paging.Page.of(request)
+        (rounds, name), size = page.start.get("after", (2**31, "")), page.size
         book = self._keeper.book
         waits = (await self._fairness.latest()).waits
         ordered = sorted((-count, each) for each, count in waits.items() if book.demand(each))
@@ -82,7 +78,7 @@ class Analysis:
             )
         if len(following) > size:
             last = following[size - 1]
-            answer.next_page_token = paging.encode({"after": [-last[0], last[1]]}, bound)
+            answer.next_page_token = page.following(after=[-last[0], last[1]])
         return answer
 
     async def _completed(self, name: str, principal: Principal) -> round_pb2.Round:

@@ -8,43 +8,33 @@ round; after it, whoever comes next finishes the round.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from services.chassis import causes, faults, logs
 from services.chassis.causes import Said, said
 from services.chassis.errors import Aborted, DomainError
-from services.matching.domain import periods
-from services.matching.domain.book import Book
 from services.matching.domain.book_snapshot import SnapshotError
 from services.matching.domain.proposals import stamp
 from services.matching.rounds.failure import failure
 from services.matching.rounds.runner import RoundResult, RoundRunner
 from services.matching.rounds.snapshot import RoundInputs
-from services.matching.store.artifacts import Artifacts
-from services.matching.store.explanations import Explanations, by_part
-from services.matching.store.memory import Memory
 from services.matching.store.proposals import Proposals
 from services.matching.store.round_lock import RoundLock, now_ms
 from services.matching.store.rounds import Rounds
-from services.matching.usecases.answers import Answers
-from services.matching.usecases.drafting import Drafting, same_terms
-from services.matching.usecases.policies import PolicyBook
-from services.matching.usecases.round_end import INPUTS, RoundEnd, ended
+from services.matching.usecases.round_end import RoundEnd, ended
+from services.matching.usecases.round_outcome import RoundOutcome
+from services.matching.usecases.round_start import RoundStart
 from services.matching.usecases.round_writer import Cancelled, RoundWriter
 from services.matching.usecases.settlement import utc_now
 from spareline.errors.v1 import cause_pb2
 from spareline.events.v1 import events_pb2
-from spareline.matching.v1 import policy_pb2, round_pb2
+from spareline.matching.v1 import round_pb2
 
 Round = round_pb2.Round
 
-ANSWER = "answer"
-FLOWS = "flows"
-SHARES = "shares"
 _TICK_SECONDS = 0.4
 _PUT_OFF_SECONDS = 2.0
 
@@ -61,35 +51,25 @@ class Clearing:
         *,
         rounds: Rounds,
         proposals: Proposals,
-        artifacts: Artifacts,
-        explanations: Explanations,
-        memory: Memory,
-        policies: PolicyBook,
-        answers: Answers,
+        start: RoundStart,
+        outcome: RoundOutcome,
         end: RoundEnd,
         runner: RoundRunner,
         lock: RoundLock,
-        book: Callable[[], Book],
-        most_pairs: int = 0,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         """``owner`` is ``<instance>/<process>``; it is taken for dead ``lease_ms`` after its last
-        sign of life. Above ``most_pairs`` eligible pairs (0: never) lines keep a choice of theirs.
+        sign of life.
         """
         self.owner = owner
         self._lease_ms = lease_ms
         self._rounds = rounds
         self._proposals = proposals
-        self._artifacts = artifacts
-        self._explanations = explanations
-        self._memory = memory
-        self._policies = policies
-        self._answers = answers
+        self._start = start
+        self._outcome = outcome
         self._end = end
         self._runner = runner
         self._lock = lock
-        self._book = book
-        self._most_pairs = most_pairs
         self._now = now
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._put_off: set[str] = set()
@@ -195,12 +175,10 @@ class Clearing:
 
     async def _clear(self, writer: RoundWriter, pulse: "asyncio.Future[None]") -> None:
         try:
-            inputs = await self._prepare(writer)
+            inputs, data = await self._start.take(writer)
         except SnapshotError:
             await self._stop(writer, said(cause_pb2.CAUSE_ROUND_INPUTS_GONE))
             return
-        data = await asyncio.to_thread(inputs.to_bytes)
-        await self._artifacts.put(writer.round.name, INPUTS, data)
         solving = asyncio.ensure_future(self._solve(writer, inputs, data))
         try:
             both: set[asyncio.Future[Any]] = {solving, pulse}
@@ -218,68 +196,9 @@ class Clearing:
             return
         finally:
             await _end_of(solving)
-        await self._deliver(writer, inputs, result)
-
-    async def _prepare(self, writer: RoundWriter) -> RoundInputs:
-        """Raises SnapshotError when an earlier round's market is to be taken and is not there."""
-        asked = writer.stored.limits
-        policy = await self._policy(writer.round)
-        earlier = await self._earlier(writer.round)
-        as_of = asked.get("as_of_ms", 0)
-        moment = datetime.fromtimestamp(as_of / 1000, UTC) if as_of else self._now()
-        first = periods.of_time(moment) if earlier is None else earlier.now_period
-        seconds = asked.get("time_limit_ms", 0) / 1000
-        seconds = seconds or policy.time_limit.ToTimedelta().total_seconds()
-
-        def start(round_: round_pb2.Round) -> None:
-            round_.state = Round.STATE_RUNNING
-            round_.start_time.CopyFrom(stamp(self._now()))
-            round_.first_period = periods.name(first)
-            round_.progress.phase = "book"
-
-        await writer.write(start, event=self._started, unless_cancelled=True)
-        if earlier is not None:
-            return replace(
-                earlier,
-                round_name=writer.round.name,
-                policy=policy,
-                seed=writer.round.seed,
-                time_limit_seconds=seconds,
-            )
-        snapshot = self._book().snapshot()
-        claimed = [
-            demand.name
-            for demand in snapshot.demands
-            if any(balance.held or balance.committed for balance in demand.balances)
-        ]
-        return RoundInputs(
-            round_name=writer.round.name,
-            book=snapshot,
-            policy=policy,
-            now_period=first,
-            seed=writer.round.seed,
-            time_limit_seconds=seconds,
-            fairness=dict((await self._memory.fairness.latest()).accounts),
-            declined=frozenset(await self._memory.declined.all()),
-            heads=frozenset(await self._memory.heads.all()),
-            pins=tuple(await self._proposals.alive_of(claimed)),
-            counted=await self._memory.counted.among([d.name for d in snapshot.demands]),
-            most_pairs=self._most_pairs,
-        )
-
-    async def _policy(self, round_: round_pb2.Round) -> policy_pb2.Policy:
-        if round_.HasField("trial_policy"):
-            return round_.trial_policy
-        return await self._policies.get(round_.policy, round_.policy_version)
-
-    async def _earlier(self, round_: round_pb2.Round) -> RoundInputs | None:
-        """What the round was given whose market this one takes."""
-        if not round_.inputs_of:
-            return None
-        data = await self._artifacts.get(round_.inputs_of, INPUTS)
-        if data is None:  # it was there when the round was asked for
-            raise SnapshotError(f"the inputs of {round_.inputs_of} are gone")
-        return await asyncio.to_thread(RoundInputs.from_bytes, data)
+        await self._outcome.keep(writer, inputs, result)
+        if not writer.round.what_if:
+            await self._end.finish(writer, inputs)
 
     async def _solve(self, writer: RoundWriter, inputs: RoundInputs, data: bytes) -> RoundResult:
         shown = 0.0
@@ -296,48 +215,6 @@ class Clearing:
 
         return await self._runner.run(inputs, show, packed=data, sized=sized)
 
-    async def _deliver(self, writer: RoundWriter, inputs: RoundInputs, result: RoundResult) -> None:
-        name, order = writer.round.name, writer.stored.document["order"]
-        await self._artifacts.put(name, ANSWER, result.answer)
-        await self._artifacts.put(name, FLOWS, result.flows)
-        await self._artifacts.put(name, SHARES, result.shares)
-        what_if = writer.round.what_if
-        for part, some in by_part(result.explanations).items():
-            await self._explanations.put(some, order, what_if=what_if, part=part)
-        if what_if:
-            await self._conclude_what_if(writer, result)
-            return
-        stays = await self._store_drafts(inputs, result)
-
-        def pass_on(round_: round_pb2.Round) -> None:
-            _describe(round_, result)
-            round_.progress.phase = "hold"
-
-        # From here on the round is only ever finished.
-        await writer.write(pass_on, unless_cancelled=True, holding=True)
-        await self._supersede(inputs, set(result.reopened) - stays)
-        await self._end.finish(writer, inputs)
-
-    async def _store_drafts(self, inputs: RoundInputs, result: RoundResult) -> set[str]:
-        """Store what is proposed anew; return the names of reopened proposals that stay."""
-        before = {pin.demand: pin for pin in inputs.pins if pin.name in result.reopened}
-        drafting = Drafting(inputs, self._now())
-        stays: set[str] = set()
-        fresh = []
-        for proposal in result.drafts:
-            earlier = before.get(proposal.demand)
-            if earlier is not None and same_terms(earlier, proposal):
-                stays.add(earlier.name)
-            else:
-                fresh.append(drafting.draft(proposal))
-        await self._proposals.create(fresh)
-        return stays
-
-    async def _supersede(self, inputs: RoundInputs, names: Iterable[str]) -> None:
-        found = await self._proposals.get_many(sorted(names))
-        for stored in found.values():
-            await self._answers.supersede(stored, inputs.round_name)
-
     async def _stop(self, writer: RoundWriter, why: Said | None = None) -> None:
         """End a round: as failed, or as cancelled where nothing is wrong."""
         await self._end.abandon(writer.round.name, str(why or "The round was cancelled"))
@@ -353,31 +230,6 @@ class Clearing:
             stop, event=lambda r: [events_pb2.RoundFailed(round=r, time=stamp(self._now()))]
         )
         ended(writer.round)
-
-    def _started(self, round_: round_pb2.Round) -> list[events_pb2.RoundStarted]:
-        return [events_pb2.RoundStarted(round=round_, time=stamp(self._now()))]
-
-    async def _conclude_what_if(self, writer: RoundWriter, result: RoundResult) -> None:
-        def conclude(round_: round_pb2.Round) -> None:
-            _describe(round_, result)
-            round_.state = Round.STATE_COMPLETED
-            round_.outcome.proposals = 0
-            round_.progress.phase = "done"
-            round_.end_time.CopyFrom(stamp(self._now()))
-
-        await writer.write(
-            conclude,
-            event=lambda r: [events_pb2.RoundCompleted(round=r, time=stamp(self._now()))],
-            unless_cancelled=True,
-        )
-        ended(writer.round)
-
-
-def _describe(round_: round_pb2.Round, result: RoundResult) -> None:
-    round_.outcome.CopyFrom(result.outcome)
-    round_.size.CopyFrom(result.size)
-    round_.book_digest = result.book_digest
-    round_.engine_version = result.engine_version
 
 
 def _check(pulse: "asyncio.Future[None]", writer: RoundWriter) -> None:

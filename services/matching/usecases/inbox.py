@@ -13,7 +13,6 @@ from spareline.matching.v1 import proposal_pb2
 
 Proposal = proposal_pb2.Proposal
 
-DEFAULT_PAGE = 50
 _ALL_ROUNDS = "rounds/-"
 _SEEN = tuple(value for value in Proposal.State.values() if value and value not in UNSEEN)
 
@@ -30,15 +29,14 @@ class Inbox:
     ) -> pb.ListProposalsResponse:
         """Return a page. Raises InvalidArgument (FIELD_INVALID, PAGE_TOKEN_INVALID)."""
         wanted = _filter(request, principal)
-        token = paging.decode(request.page_token, paging.bound_to(request))
-        size = request.page_size or DEFAULT_PAGE
-        found = await self._store.page(wanted, str(token.get("before", "")), size + 1)
+        page = paging.Page.of(request)
+        before, size = str(page.start.get("before", "")), page.size
+        found = await self._store.page(wanted, before, size + 1)
         operator = principal.role == "operator"
         seen = [self._answers.view(each, request.party, operator=operator) for each in found[:size]]
         answer = pb.ListProposalsResponse(proposals=seen)
         if len(found) > size:
-            last = found[size - 1].document["order"]
-            answer.next_page_token = paging.encode({"before": last}, paging.bound_to(request))
+            answer.next_page_token = page.following(before=found[size - 1].document["order"])
         return answer
 
 

@@ -29,7 +29,6 @@ from spareline.matching.v1 import policy_pb2
 Policy = policy_pb2.Policy
 
 _ATTEMPTS = 8
-_DEFAULT_PAGE = 50
 
 
 class PolicyBook:
@@ -72,25 +71,22 @@ class PolicyBook:
 
     async def list(self, request: pb.ListPoliciesRequest) -> pb.ListPoliciesResponse:
         """Return a page of policies, or of one policy's versions."""
-        bound = paging.bound_to(request)
-        token = paging.decode(request.page_token, bound)
-        size = request.page_size or _DEFAULT_PAGE
+        page = paging.Page.of(request)
+        size = page.size
         pointer = await self._store.pointer()
         answer = pb.ListPoliciesResponse()
         if request.versions_of:
             stored = await self._require(request.versions_of)
-            after = int(token.get("after", 0))
+            after = int(page.start.get("after", 0))
             rest = [each for each in stored.versions if each.version > after]
             answer.policies.extend(_shown(stored, each, pointer) for each in rest[:size])
             if len(rest) > size:
-                fields = {"after": rest[size - 1].version}
-                answer.next_page_token = paging.encode(fields, bound)
+                answer.next_page_token = page.following(after=rest[size - 1].version)
             return answer
-        found = await self._store.page(str(token.get("after", "")), size + 1)
+        found = await self._store.page(str(page.start.get("after", "")), size + 1)
         answer.policies.extend(_shown(each, each.current, pointer) for each in found[:size])
         if len(found) > size:
-            last = found[size - 1].current.name
-            answer.next_page_token = paging.encode({"after": last}, bound)
+            answer.next_page_token = page.following(after=found[size - 1].current.name)
         return answer
 
     async def create(self, request: pb.CreatePolicyRequest, by: str = "") -> policy_pb2.Policy:

@@ -16,7 +16,6 @@ from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.matching.v1 import explanation_pb2, proposal_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb
 
-_DEFAULT_PAGE = 50
 _SUBJECTS = (
     "organizations/{organization}/demands/{demand}",
     "organizations/{organization}/offers/{offer}",
@@ -101,29 +100,27 @@ class ReadingRoom:
             )
             if not organization:
                 raise invalid(Violation("organization", said(cause_pb2.CAUSE_MISSING)))
-        bound = paging.bound_to(request)
-        after = str(paging.decode(request.page_token, bound).get("after", ""))
-        size = request.page_size or _DEFAULT_PAGE
+        page = paging.Page.of(request)
+        after, size = str(page.start.get("after", "")), page.size
         found = await self._explanations.in_round(request.parent, organization, after, size + 1)
         answer = pb.ListExplanationsResponse(explanations=found[:size])
         if len(found) > size:
-            answer.next_page_token = paging.encode({"after": found[size - 1].subject}, bound)
+            answer.next_page_token = page.following(after=found[size - 1].subject)
         return answer
 
     async def accounts(
         self, request: pb.ListFairnessAccountsRequest
     ) -> pb.ListFairnessAccountsResponse:
         """Return a page of fairness accounts, most in need first."""
-        bound = paging.bound_to(request)
-        after = str(paging.decode(request.page_token, bound).get("after", ""))
-        size = request.page_size or _DEFAULT_PAGE
+        page = paging.Page.of(request)
+        after, size = str(page.start.get("after", "")), page.size
         found = await self._fairness.page(after, size + 1)
         answer = pb.ListFairnessAccountsResponse(accounts=[each for _, each in found[:size]])
         for account in answer.accounts:
             known = self._keeper.book.organization(account.organization)
             account.display_name = "" if known is None else known.display_name
         if len(found) > size:
-            answer.next_page_token = paging.encode({"after": found[size - 1][0]}, bound)
+            answer.next_page_token = page.following(after=found[size - 1][0])
         return answer
 
     async def book(self, request: pb.GetBookRequest, principal: Principal) -> pb.BookSummary:

@@ -13,7 +13,7 @@ from services.matching.domain import fairness, proposals
 from services.matching.domain.explained import explanation_name
 from services.matching.domain.proposals import stamp
 from services.matching.rounds.snapshot import RoundInputs
-from services.matching.store.artifacts import Artifacts
+from services.matching.store.artifacts import INPUTS, Artifacts
 from services.matching.store.explanations import HELD, Explanations
 from services.matching.store.memory import BrokenOff, Memory, Standings
 from services.matching.store.proposals import Proposals, Stored, Todo
@@ -25,7 +25,6 @@ from spareline.matching.v1 import explanation_pb2, policy_pb2, proposal_pb2, rou
 Proposal = proposal_pb2.Proposal
 Round = round_pb2.Round
 
-INPUTS = "inputs"
 _BATCH = 500
 
 

@@ -20,13 +20,12 @@ from services.chassis.mongo import DuplicateKey
 from services.matching import redact
 from services.matching.domain.proposals import stamp
 from services.matching.rounds.runner import RoundRunner
-from services.matching.store.artifacts import Artifacts
+from services.matching.store.artifacts import ANSWER, INPUTS, Artifacts
 from services.matching.store.round_lock import now_ms
 from services.matching.store.rounds import UNDER_WAY, Rounds, StoredRound
 from services.matching.usecases import trial
-from services.matching.usecases.clearing import ANSWER, Clearing
+from services.matching.usecases.clearing import Clearing
 from services.matching.usecases.policies import PolicyBook
-from services.matching.usecases.round_end import INPUTS
 from services.matching.usecases.settlement import utc_now
 from spareline.errors.v1 import cause_pb2, reason_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb
@@ -36,7 +35,6 @@ Round = round_pb2.Round
 
 _PATTERN = "rounds/{round}"
 _SEEDS = 2**31
-_DEFAULT_PAGE = 50
 _LOOK_SECONDS = 0.3
 _CANCEL_SECONDS = 8.0
 _MOST_WAITING = 8
@@ -127,17 +125,15 @@ class RoundDesk:
         self, request: pb.ListRoundsRequest, principal: Principal
     ) -> pb.ListRoundsResponse:
         """Return a page of rounds, newest first; what-if rounds only to operators."""
-        bound = paging.bound_to(request)
-        token = paging.decode(request.page_token, bound)
-        size = request.page_size or _DEFAULT_PAGE
+        page = paging.Page.of(request)
+        before, size = str(page.start.get("before", "")), page.size
         what_if = request.include_what_if and principal.role in _ALL_SEEING
-        found = await self._store.page(what_if, str(token.get("before", "")), size + 1)
+        found = await self._store.page(what_if, before, size + 1)
         answer = pb.ListRoundsResponse(
             rounds=[_seen(each.round, principal) for each in found[:size]]
         )
         if len(found) > size:
-            last = found[size - 1].document["order"]
-            answer.next_page_token = paging.encode({"before": last}, bound)
+            answer.next_page_token = page.following(before=found[size - 1].document["order"])
         return answer
 
     async def watch(self, name: str, principal: Principal) -> AsyncIterator[round_pb2.Round]:

@@ -27,12 +27,7 @@ class TaxonomyHandlers:
     ) -> api.ListCapabilitiesResponse:
         """List capabilities in the order of their codes."""
         found = self.postings.taxonomy.below(request.below)
-        page, token = pages.cut(
-            request,
-            [(each.code, each) for each in found],
-            size=pages.size_of(request, LIST_SIZE),
-            token=request.page_token,
-        )
+        page, token = pages.cut(request, [(each.code, each) for each in found], LIST_SIZE)
         return api.ListCapabilitiesResponse(capabilities=page, next_page_token=token)
 
     async def SearchCapabilities(

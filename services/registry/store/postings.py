@@ -5,12 +5,12 @@ by the store on the documents of that range.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
 
-from services.chassis.aggregates import Aggregates, Answer, Document, Event, New
+from services.chassis.aggregates import Aggregates, Document
 from services.chassis.mongo import Collection
 from services.registry.store.sequence import Sequence as Numbers
 
@@ -68,8 +68,6 @@ class Postings(Aggregates):
         """``notify`` is called after each write that carries events."""
         super().__init__(collection, notify)
         self.numbers = numbers
-        self.watcher: Callable[[Sequence[str]], None] = lambda _: None
-        """Is told the names of what this process has written, or may have."""
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def turn(self, name: str) -> asyncio.Lock:
@@ -89,31 +87,6 @@ class Postings(Aggregates):
         await self.collection.create_index([("organization", 1), ("posted", 1)])
         await self.collection.create_index("posted")
         await self.collection.create_index("due_ms")
-
-    async def insert_many(self, news: Sequence[New]) -> list[bool]:
-        """Insert documents, as every aggregate does, and tell the watcher."""
-        try:
-            return await super().insert_many(news)
-        finally:
-            self.watcher([new.document["_id"] for new in news])
-
-    async def compare_and_set(
-        self,
-        name: str,
-        revision: int,
-        set_fields: Mapping[str, Any],
-        events: Sequence[Event] = (),
-        answers: Sequence[Answer | None] = (),
-        *,
-        unset: Sequence[str] = (),
-    ) -> bool:
-        """Change a document, as every aggregate does, and tell the watcher."""
-        try:
-            return await super().compare_and_set(
-                name, revision, set_fields, events, answers, unset=unset
-            )
-        finally:
-            self.watcher([name])
 
     async def by_alias(self, alias: str) -> Document | None:
         """Return the document that is shown under an alias."""

@@ -83,9 +83,7 @@ class Keys:
         await require_owner_of(self._organizations, principal, request.parent, operator=True)
         documents = await self._keys.of_organization(request.parent)
         items = [(document["_id"], api_key(document)) for document in documents]
-        page, following = pages.cut(
-            request, items, size=pages.size_of(request), token=request.page_token
-        )
+        page, following = pages.cut(request, items)
         return api.ListApiKeysResponse(api_keys=page, next_page_token=following)
 
     async def delete(self, principal: Principal, request: api.DeleteApiKeyRequest) -> None:

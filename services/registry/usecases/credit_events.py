@@ -83,9 +83,7 @@ class CreditEvents:
             for each in reversed(found)
             if each.contested or not request.contested_only
         ]
-        page, following = pages.cut(
-            request, items, size=pages.size_of(request), token=request.page_token
-        )
+        page, following = pages.cut(request, items)
         return api.ListCreditEventsResponse(credit_events=page, next_page_token=following)
 
     async def _contested(self, request: api.ListCreditEventsRequest) -> Sequence[Experience]:

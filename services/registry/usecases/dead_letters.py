@@ -16,7 +16,6 @@ from spareline.options.v1 import options_pb2
 from spareline.registry.v1 import dead_letter_service_pb2 as api
 
 PATTERN = "deadLetters/{letter}"
-_DEFAULT_PAGE = 50
 
 
 def _types() -> Mapping[str, type[Message]]:
@@ -38,16 +37,15 @@ class DeadLetterDesk:
 
     async def list(self, request: api.ListDeadLettersRequest) -> api.ListDeadLettersResponse:
         """Return a page, oldest first. Raises InvalidArgument for a token of another list."""
-        bound = paging.bound_to(request)
-        after = int(paging.decode(request.page_token, bound).get("after", 0))
-        size = request.page_size or _DEFAULT_PAGE
+        page = paging.Page.of(request)
+        after, size = int(page.start.get("after", 0)), page.size
         found = await self._box.page(after, size + 1, request.consumer)
         answer = api.ListDeadLettersResponse(
             dead_letters=[told(each) for each in found[:size]],
             total_size=await self._box.count(),
         )
         if len(found) > size:
-            answer.next_page_token = paging.encode({"after": found[size - 1].sequence}, bound)
+            answer.next_page_token = page.following(after=found[size - 1].sequence)
         return answer
 
     async def get(self, name: str) -> api.DeadLetter:

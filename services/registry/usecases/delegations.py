@@ -101,12 +101,7 @@ class Delegations:
             operates = principal.role == "operator"
             own = principal.organization
             found = [each for each in found if operates or each.platform == own]
-        page, following = pages.cut(
-            request,
-            [(each.name, each) for each in found],
-            size=pages.size_of(request),
-            token=request.page_token,
-        )
+        page, following = pages.cut(request, [(each.name, each) for each in found])
         return api.ListDelegationsResponse(delegations=page, next_page_token=following)
 
     async def delete(self, principal: Principal, request: api.DeleteDelegationRequest) -> None:

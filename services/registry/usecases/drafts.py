@@ -72,9 +72,7 @@ class Drafts:
             draft = _draft(document)
             draft.ClearField("fields")
             items.append((draft.name, draft))
-        page, following = pages.cut(
-            request, items, size=pages.size_of(request), token=request.page_token
-        )
+        page, following = pages.cut(request, items)
         return api.ListDraftsResponse(drafts=page, next_page_token=following)
 
     async def delete(self, principal: Principal, name: str) -> None:

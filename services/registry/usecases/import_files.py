@@ -121,9 +121,7 @@ class Imports:
             found = read(document)
             found.ClearField("tables")
             items.append((found.name, found))
-        page, following = pages.cut(
-            request, items, size=pages.size_of(request), token=request.page_token
-        )
+        page, following = pages.cut(request, items)
         return api.ListImportsResponse(imports=page, next_page_token=following)
 
     async def rows(
@@ -131,17 +129,16 @@ class Imports:
     ) -> api.ListImportRowsResponse:
         """Return a page of an import's rows in the order of the file. Raises NotFound."""
         document = await self._own(principal, request.parent)
-        bound = paging.bound_to(request)
-        start = int(paging.decode(request.page_token, bound).get("from", 0))
-        size = pages.size_of(request)
+        page = paging.Page.of(request)
+        start = int(page.start.get("index", 0))
         found: list[ImportRow] = []
         async for chunk in self._store.chunks(request.parent, document["firsts"], start):
             wanted = set(chunk["bad"]) if request.only_bad else None
             for index, body in enumerate(chunk["rows"], start=chunk["first"]):
                 if index < start or (wanted is not None and index not in wanted):
                     continue
-                if len(found) == size:
-                    token = paging.encode({"from": index}, bound)
+                if len(found) == page.size:
+                    token = page.following(index=index)
                     return api.ListImportRowsResponse(rows=found, next_page_token=token)
                 found.append(ImportRow.FromString(body))
         return api.ListImportRowsResponse(rows=found)

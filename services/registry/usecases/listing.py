@@ -21,7 +21,6 @@ from spareline.market.v1.demand_pb2 import Demand
 from spareline.registry.v1 import registry_service_pb2 as api
 
 ANY = "organizations/-"
-PAGE = 50
 MOST_READ = 4000
 """Documents that one call looks at, at most; a page may then be short, or even empty."""
 
@@ -69,12 +68,11 @@ class Listing(Generic[M]):
     ) -> Page[M]:
         """Return a page. Raises InvalidArgument naming what is wrong with the filter."""
         wanted = _Wanted.of(self.kind, request)
-        bound = paging.bound_to(request)
-        before = int(paging.decode(request.page_token, bound).get("before", 0))
-        size = request.page_size or PAGE
+        asked = paging.Page.of(request)
+        before, size = int(asked.start.get("before", 0)), asked.size
         own = viewer.privileged or (request.parent != ANY and await viewer.acts_for(request.parent))
         if request.parent == ANY and wanted.in_memory(own):
-            return await self._open(wanted, before, size, bound, own, viewer)
+            return await self._open(wanted, asked, own, viewer)
         selection = wanted.selection(request.parent, own)
         shown: list[M] = []
         read = 0
@@ -88,12 +86,13 @@ class Listing(Generic[M]):
                     shown.append(await viewer.see(self.kind, document))
             if len(documents) < step:
                 return Page(shown, "")
-        return Page(shown, paging.encode({"before": before}, bound))
+        return Page(shown, asked.following(before=before))
 
     async def _open(
-        self, wanted: "_Wanted", before: int, size: int, bound: str, own: bool, viewer: Viewer
+        self, wanted: "_Wanted", asked: paging.Page, own: bool, viewer: Viewer
     ) -> Page[M]:
         """Return a page of the open postings of all: found in memory, read anew by name."""
+        before, size = int(asked.start.get("before", 0)), asked.size
         await self.postings.current()
         wants_open = not wanted.states or "STATE_OPEN" in wanted.states
         found = self.side.index.listed(wanted.shelf(), before) if wants_open else []
@@ -113,7 +112,7 @@ class Listing(Generic[M]):
             read += len(some)
         if read == len(found):
             return Page(shown, "")
-        return Page(shown, paging.encode({"before": found[read - 1].posted}, bound))
+        return Page(shown, asked.following(before=found[read - 1].posted))
 
     async def _shows(
         self, document: Document, wanted: "_Wanted", parent: str, own: bool, viewer: Viewer

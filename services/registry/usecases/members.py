@@ -100,9 +100,7 @@ class Members:
         self._note_reading(principal, request.parent)
         documents = await self._accounts.of_organization(request.parent)
         items = [(document["name"], member(document)) for document in documents]
-        page, following = pages.cut(
-            request, items, size=pages.size_of(request), token=request.page_token
-        )
+        page, following = pages.cut(request, items)
         return api.ListMembersResponse(members=page, next_page_token=following)
 
     async def update(self, principal: Principal, request: api.UpdateMemberRequest) -> Member:

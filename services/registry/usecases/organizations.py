@@ -12,7 +12,7 @@ from services.registry.domain.instants import Clock
 from services.registry.store.audit import AuditLog
 from services.registry.store.changes import Change
 from services.registry.store.organizations import ACTIVE, Organizations, body_fields, record
-from services.registry.usecases import delegations, pages
+from services.registry.usecases import delegations
 from services.registry.usecases.authority import require_owner_of
 from services.registry.usecases.neighbours import Relations
 from services.registry.usecases.replay import Replay
@@ -100,9 +100,8 @@ class OrganizationCalls:
         self, principal: Principal, request: api.ListOrganizationsRequest
     ) -> api.ListOrganizationsResponse:
         """Return a page, by name, of those that the caller acts for; operators see all."""
-        bound = paging.bound_to(request) + principal.organization
-        after = paging.decode(request.page_token, bound).get("after", "")
-        size = pages.size_of(request)
+        asked = paging.Page.of(request, reader=principal.organization)
+        after, size = asked.start.get("after", ""), asked.size
         if principal.role in ("operator", "service"):
             found = await self._organizations.page(after, size + 1)
         else:
@@ -113,7 +112,7 @@ class OrganizationCalls:
                 found = sorted([*found, itself], key=lambda each: each.name)
         more = len(found) > size
         page = found[:size]
-        token = paging.encode({"after": page[-1].name}, bound) if more else ""
+        token = asked.following(after=page[-1].name) if more else ""
         return api.ListOrganizationsResponse(organizations=page, next_page_token=token)
 
     async def update(

@@ -47,9 +47,8 @@ class SearchDesk:
         """
         taxonomy = await self._taxonomy.knowing([request.capability] if request.capability else [])
         query = _query(request, taxonomy, viewer.principal.organization)
-        bound = paging.bound_to(request)
-        start = int(paging.decode(request.page_token, bound).get("from", 0))
-        size = request.page_size or PAGE
+        page = paging.Page.of(request, PAGE)
+        start, size = int(page.start.get("index", 0)), page.size
         offering = request.kind == api.SearchPostingsRequest.KIND_OFFERS
         side = self._postings.offers if offering else self._postings.demands
         await self._postings.current()
@@ -61,7 +60,7 @@ class SearchDesk:
             owner = owners.get(each["organization"])
             answer.postings.append(await self._shown(side.kind, each, owner, viewer))
         if start + size < len(found):
-            answer.next_page_token = paging.encode({"from": start + size}, bound)
+            answer.next_page_token = page.following(index=start + size)
         return answer
 
     async def _read(self, side: Side, found: Sequence[Entry], query: Query) -> list[Document]:

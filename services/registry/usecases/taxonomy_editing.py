@@ -232,12 +232,7 @@ class TaxonomyDesk:
             TaxonomyVersion.FromString(document["body"])
             for document in reversed(await self._versions.after(0))
         ]
-        page, following = pages.cut(
-            request,
-            [(each.name, each) for each in found],
-            size=pages.size_of(request),
-            token=request.page_token,
-        )
+        page, following = pages.cut(request, [(each.name, each) for each in found])
         return api.ListTaxonomyVersionsResponse(taxonomy_versions=page, next_page_token=following)
 
 

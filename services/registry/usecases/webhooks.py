@@ -82,9 +82,7 @@ class WebhookDesk:
     async def list(self, request: api.ListWebhooksRequest) -> api.ListWebhooksResponse:
         """Return a page of an organization's webhooks."""
         items = [(d["_id"], shown(d)) for d in await self._store.of([request.parent])]
-        page, following = pages.cut(
-            request, items, size=pages.size_of(request), token=request.page_token
-        )
+        page, following = pages.cut(request, items)
         return api.ListWebhooksResponse(webhooks=page, next_page_token=following)
 
     async def update(self, request: api.UpdateWebhookRequest) -> Webhook:
@@ -137,9 +135,7 @@ class WebhookDesk:
         await self._present(request.parent, "parent")
         documents = await self._store.deliveries(request.parent)
         items = [(document["_id"], delivery(document)) for document in documents]
-        page, following = pages.cut(
-            request, items, size=pages.size_of(request), token=request.page_token
-        )
+        page, following = pages.cut(request, items)
         return api.ListWebhookDeliveriesResponse(deliveries=page, next_page_token=following)
 
     async def replay(self, name: str) -> WebhookDelivery:

@@ -77,3 +77,35 @@ def test_a_token_is_bound_to_all_of_a_request_but_its_page() -> None:
     assert paging.bound_to(request) == bound
     request.parent = "organizations/b"
     assert paging.bound_to(request) != bound
+
+
+def _listed(request: registry_service_pb2.ListOffersRequest) -> tuple[list[int], str]:
+    page = paging.Page.of(request, default=2)
+    first = int(page.start.get("first", 0))
+    numbers = list(range(first, min(first + page.size, 5)))
+    return numbers, page.following(first=first + page.size) if first + page.size < 5 else ""
+
+
+@pytest.mark.parametrize(("size", "calls"), [(0, 3), (2, 3), (4, 2), (5, 1), (9, 1)])
+async def test_pages_are_followed_to_the_end(size: int, calls: int) -> None:
+    found: list[list[int]] = []
+
+    async def call(
+        request: registry_service_pb2.ListOffersRequest,
+    ) -> registry_service_pb2.ListOffersResponse:
+        numbers, token = _listed(request)
+        found.append(numbers)
+        return registry_service_pb2.ListOffersResponse(next_page_token=token)
+
+    request = registry_service_pb2.ListOffersRequest(parent="organizations/a", page_size=size)
+    answers = [answer async for answer in paging.pages(call, request)]
+    assert len(answers) == calls
+    assert [number for numbers in found for number in numbers] == list(range(5))
+
+
+def test_nobody_goes_on_from_the_page_of_another_reader() -> None:
+    request = registry_service_pb2.ListOffersRequest(parent="organizations/-")
+    request.page_token = paging.Page.of(request, reader="organizations/a").following(first=2)
+    assert paging.Page.of(request, reader="organizations/a").start == {"first": 2}
+    with pytest.raises(InvalidArgument):
+        paging.Page.of(request, reader="organizations/b")
