@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from services.files import columns, headers, table_rows, taxonomy
+from services.files import columns, grids, headers, taxonomy
 from services.files.cells import guarded
 from services.files.columns import ATTRIBUTE, Kind
 from services.files.rows import Posting
@@ -47,7 +47,7 @@ def table(
     Raises:
         WrongCell: while its lines are read, an amount cannot be written as a decimal.
     """
-    names, lines = table_rows.grid(postings, kind, known, language)
+    names, lines = grids.grid(postings, kind, known, language)
     if not language:
         return Titled(names, names, lines)
     called = _called(postings, known, language)

@@ -6,6 +6,7 @@ A form that is not right comes back filled in, each problem beside its field.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -106,3 +107,11 @@ def read(posted: MultiMapping[Any]) -> Form:
         found = posted.getall(name)
         values[name] = found if len(found) > 1 else found[0]
     return Form(values)
+
+
+def request_id(text: str) -> str:
+    """Return the id that a form carried, or a new one where somebody has changed it."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return str(uuid.uuid4())

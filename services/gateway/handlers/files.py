@@ -1,65 +1,43 @@
-"""Files: what to fill in, an upload on its way into the market, and everything taken away again."""
+"""Files: what to fill in, what is sent in, and everything taken away again."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import uuid
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
-from urllib.parse import quote
 
 from aiohttp import web
 from aiohttp.web_request import FileField
-from aiohttp_sse import sse_response
 
-from services.chassis.errors import DomainError, FailedPrecondition
 from services.files import json_rows, workbooks
 from services.files.columns import Kind
 from services.files.rows import Posting
 from services.files.taxonomy import Taxonomy
 from services.files.wording import Unreadable, WrongCell
-from services.gateway.clients import Caller
-from services.gateway.files import out, reading, rows_view
+from services.gateway.files import out, reading, saving
 from services.gateway.files.wordings import wording
 from services.gateway.forms import choosing, fields
-from services.gateway.keys import CHASSIS, FILE_KEY
+from services.gateway.keys import FILE_KEY
 from services.gateway.languages import LANGUAGE, gettext, translations
 from services.gateway.market import capabilities, capability
 from services.gateway.people import caller, signed_in
 from services.gateway.render import notify, render
-from spareline.market.v1.import_pb2 import Import, ImportRow
+from spareline.market.v1.import_pb2 import Import
 from spareline.registry.v1 import import_service_pb2 as api
 from spareline.registry.v1 import registry_service_pb2 as registry
 
 PATH: Final = "/files"
-_PAGE = 50
-_EXPORT_PAGE = 1000
+_PAGE_SIZE = 1000
 _SHOWN = 12
 _CHUNK_ROWS, _CHUNK_BYTES = 250, 1_500_000
-_TICK_SECONDS = 0.6
 _AT_ONCE = asyncio.Semaphore(2)
 """Large files are read one beside another at most, as each holds the memory of its cells.
 
 They are read in threads: while one of 10,000 rows is opened (12 s), what a page does on the event
 loop takes 37 ms at the median in place of 15, and 144 at most. That needs no process of its own."""
-_BUSY = frozenset({Import.STATE_RECEIVING, Import.STATE_CHECKING, Import.STATE_POSTING})
-_TYPES = {
-    "csv": "text/csv",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "jsonl": "application/x-ndjson",
-}
-
-
-def _name(request: web.Request) -> str:
-    return f"{signed_in(request).organization}/imports/{request.match_info['import']}"
-
-
-async def _known(request: web.Request) -> Taxonomy:
-    return Taxonomy(await capabilities(request))
 
 
 async def show(request: web.Request) -> web.Response:
@@ -100,7 +78,7 @@ async def upload(request: web.Request) -> web.StreamResponse:
         form.problems["file"] = gettext(request, "Choose a file first.")
         return await _page(request, form, 400)
     words = wording(request[LANGUAGE], person.organization)
-    known, key = await _known(request), request.app[FILE_KEY]
+    known, key = Taxonomy(await capabilities(request)), request.app[FILE_KEY]
     try:
         async with _AT_ONCE:
             content = await asyncio.to_thread(file.file.read)
@@ -121,7 +99,9 @@ async def _send(
     begun: Import = await calls.call(
         calls.services.imports.CreateImport,
         api.CreateImportRequest(
-            parent=signed_in(request).organization, file=file, request_id=_uuid(request_id)
+            parent=signed_in(request).organization,
+            file=file,
+            request_id=fields.request_id(request_id),
         ),
     )
     if begun.state != Import.STATE_RECEIVING:
@@ -135,160 +115,25 @@ async def _send(
     return begun
 
 
-def _uuid(text: str) -> str:
-    """Return the id that the form carried, or a new one where somebody has changed it."""
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        return str(uuid.uuid4())
-
-
-async def one(request: web.Request) -> web.Response:
-    """Show an import: how far it is, what is wrong, what would be posted, or what was."""
-    calls = caller(request)
-    found: Import = await calls.call(
-        calls.services.imports.GetImport, api.GetImportRequest(name=_name(request))
-    )
-    only_bad = request.query.get("show", "bad" if found.bad else "all") == "bad"
-    busy = found.state in _BUSY
-    rows: Sequence[ImportRow] = []
-    following = ""
-    if not busy:
-        page = await calls.call(
-            calls.services.imports.ListImportRows,
-            api.ListImportRowsRequest(
-                parent=found.name,
-                only_bad=only_bad,
-                page_size=_PAGE,
-                page_token=request.query.get("page", ""),
-            ),
-        )
-        rows, following = page.rows, page.next_page_token
-    known = await _known(request)
-    return await render(
-        request,
-        "import.html",
-        found=found,
-        busy=busy,
-        only_bad=only_bad,
-        ignored=rows_view.ignored(found.tables),
-        rows=[rows_view.of(row, found.tables, known, request[LANGUAGE]) for row in rows],
-        next_page=following,
-        share=_share(found),
-        request_id=str(uuid.uuid4()),
-    )
-
-
-def _share(found: Import) -> int:
-    """Return how far a busy import is, in per cent."""
-    gone = found.done if found.state == Import.STATE_POSTING else found.checked
-    return 100 * gone // found.rows if found.rows else 0
-
-
-async def follow(request: web.Request) -> web.StreamResponse:
-    """Send how far an import is, until it has nothing more to do by itself."""
-    calls, name = caller(request), _name(request)
-    # What is not there is told before the stream begins, which a browser would else open for ever.
-    await calls.call(calls.services.imports.GetImport, api.GetImportRequest(name=name))
-    async with sse_response(request) as events:
-        with suppress(DomainError):
-            async for found in _states(request, calls, name):
-                busy = found.state in _BUSY
-                told = {
-                    "done": found.done if found.state == Import.STATE_POSTING else found.checked,
-                    "rows": found.rows,
-                    "share": _share(found),
-                    "ended": not busy,
-                }
-                await events.send(json.dumps(told), event="import")
-                if not busy or not events.is_connected():
-                    break
-    return events
-
-
-async def _states(request: web.Request, calls: Caller, name: str) -> AsyncIterator[Import]:
-    """Yield an import again and again until the gateway drains."""
-    stopped = asyncio.ensure_future(request.app[CHASSIS].wait_stopped())
-    try:
-        while not stopped.done():
-            yield await calls.call(
-                calls.services.imports.GetImport, api.GetImportRequest(name=name)
-            )
-            await asyncio.wait([stopped], timeout=_TICK_SECONDS)
-    finally:
-        stopped.cancel()
-
-
-async def confirm(request: web.Request) -> web.StreamResponse:
-    """Have the good rows posted."""
-    form, calls = fields.read(await request.post()), caller(request)
-    name = _name(request)
-    try:
-        await calls.call(
-            calls.services.imports.ConfirmImport,
-            api.ConfirmImportRequest(
-                name=name,
-                good_only=form.checked("good_only"),
-                request_id=_uuid(form.text("request_id")),
-            ),
-        )
-    except FailedPrecondition:
-        await notify(request, "Some rows are not good. Mend them, or post the good ones only.")
-    raise web.HTTPSeeOther(f"{PATH}/{request.match_info['import']}")
-
-
-async def delete(request: web.Request) -> web.StreamResponse:
-    """Throw an import away; what it has posted stays."""
-    calls = caller(request)
-    await calls.call(
-        calls.services.imports.DeleteImport, api.DeleteImportRequest(name=_name(request))
-    )
-    await notify(request, "The file is gone from here. What was posted stays.")
-    raise web.HTTPSeeOther(PATH)
-
-
-async def marked(request: web.Request) -> web.Response:
-    """Give an upload back as it came, with a column that says what to change."""
-    calls, language = caller(request), request[LANGUAGE]
-    found: Import = await calls.call(
-        calls.services.imports.GetImport, api.GetImportRequest(name=_name(request))
-    )
-    rows: list[ImportRow] = []
-    asked = api.ListImportRowsRequest(parent=found.name, page_size=_EXPORT_PAGE)
-    async for page in calls.pages(calls.services.imports.ListImportRows, asked):
-        rows += page.rows
-    known = await _known(request)
-    kind = request.match_info["format"]
-    stem = found.file_name.rpartition(".")[0] or found.file_name
-
-    def content() -> bytes:
-        sheets = list(out.marked(found, rows, known, language))
-        return workbooks.write(sheets) if kind == "xlsx" else out.as_csv(sheets[0]).encode()
-
-    if not found.tables:
-        raise web.HTTPNotFound
-    return _file(await asyncio.to_thread(content), f"{stem}-{date.today():%m%d}.{kind}", kind)
-
-
 async def template(request: web.Request) -> web.Response:
     """Give a table to fill in for a capability, with an example."""
     signed_in(request)
     chosen = await capability(request, request.query.get("capability", ""))
     kind: Kind = "demands" if request.query.get("kind") == "demands" else "offers"
-    known, language = await _known(request), request[LANGUAGE]
+    known, language = Taxonomy(await capabilities(request)), request[LANGUAGE]
     sheet = out.template(chosen, kind, known, language, date.today())
     name = f"{chosen.code.rpartition('.')[2]}-{kind}"
     if request.query.get("format") == "csv":
-        return _file(out.as_csv(sheet).encode(), f"{name}.csv", "csv")
+        return saving.response(out.as_csv(sheet).encode(), f"{name}.csv", "csv")
     guide = out.guide(chosen, kind, language, date.today())
     content = await asyncio.to_thread(workbooks.write, [sheet, guide])
-    return _file(content, f"{name}.xlsx", "xlsx")
+    return saving.response(content, f"{name}.xlsx", "xlsx")
 
 
 async def export(request: web.Request) -> web.Response:
     """Give everything of mine as a file that can be imported again."""
     kind, form = request.query.get("format", "jsonl"), request.query.get("kind", "all")
-    if kind not in _TYPES or form not in ("all", "offers", "demands"):
+    if kind not in saving.TYPES or form not in ("all", "offers", "demands"):
         raise web.HTTPNotFound
     if kind == "csv" and form == "all":
         form = "offers"
@@ -298,7 +143,7 @@ async def export(request: web.Request) -> web.Response:
         postings += await _all(request, "offers", ended)
     if form != "offers":
         postings += await _all(request, "demands", ended)
-    known, language = await _known(request), request[LANGUAGE]
+    known, language = Taxonomy(await capabilities(request)), request[LANGUAGE]
     noun: Kind = "demands" if form == "demands" else "offers"
 
     def content() -> bytes:
@@ -313,7 +158,7 @@ async def export(request: web.Request) -> web.Response:
     except WrongCell as error:
         await notify(request, "%(what)s", what=" ".join(error.told(translations(language).gettext)))
         raise web.HTTPSeeOther(PATH) from None
-    return _file(made, f"spareline-{form}-{date.today().isoformat()}.{kind}", kind)
+    return saving.response(made, f"spareline-{form}-{date.today().isoformat()}.{kind}", kind)
 
 
 async def _all(request: web.Request, kind: Kind, ended: bool) -> list[Posting]:
@@ -326,26 +171,12 @@ async def _all(request: web.Request, kind: Kind, ended: bool) -> list[Posting]:
     asked = make(
         parent=parent,
         filter=registry.PostingFilter(states=[] if ended else open_),
-        page_size=_EXPORT_PAGE,
+        page_size=_PAGE_SIZE,
     )
     found: list[Posting] = []
     async for page in calls.pages(method, asked):
         found += getattr(page, kind)
     return found
-
-
-def _file(content: bytes, name: str, kind: str) -> web.Response:
-    """Return a file to be saved under a name that may hold any letters (RFC 6266)."""
-    plain = "".join(x if x.isascii() and (x.isalnum() or x in "-_. ") else "_" for x in name)
-    quoted = quote(name, safe="")
-    return web.Response(
-        body=content,
-        content_type=_TYPES[kind],
-        charset=None if kind == "xlsx" else "utf-8",
-        headers={
-            "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quoted}"
-        },
-    )
 
 
 def file_key(secret: bytes) -> bytes:

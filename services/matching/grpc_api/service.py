@@ -11,9 +11,10 @@ from services.chassis.errors import DomainError
 from services.chassis.grpc_errors import reason_name
 from services.matching import redact
 from services.matching.usecases.analysis import Analysis
-from services.matching.usecases.answers import Answers, Result
+from services.matching.usecases.answers import Answers
 from services.matching.usecases.deliveries import DeliveryDesk
 from services.matching.usecases.inbox import Inbox
+from services.matching.usecases.moving import Result
 from services.matching.usecases.operations import operation_of
 from services.matching.usecases.policies import PolicyBook
 from services.matching.usecases.reading import ReadingRoom
