@@ -147,6 +147,14 @@ async def refused(call: Any) -> DomainError:
     raise AssertionError("the call was not refused")
 
 
+async def check_ledger(matching: Caller) -> ledger_service_pb2.CheckLedgerResponse:
+    """Recompute the invariant of the ledger."""
+    report: ledger_service_pb2.CheckLedgerResponse = await matching.ledger.CheckLedger(
+        ledger_service_pb2.CheckLedgerRequest()
+    )
+    return report
+
+
 def offer(title: str = "Spare hours", capacity: int = 40, **more: Any) -> Offer:
     more.setdefault("capability", FREE)
     weeks = more.pop("weeks", ("2026-W50", "2026-W51"))
