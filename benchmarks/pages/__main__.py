@@ -6,7 +6,8 @@ many signed-in people (owners of firms, the partner platform, the operator) read
 links lead to, at once, each waiting a while before the next page. A row per route as JSON Lines in
 artifacts/, and a table: median and 95th percentile in milliseconds to the last byte, the ratio of
 the medians, and the weight in KB of the heaviest page with all its files, as sent over the wire on
-a first visit. The readers share the machine with the market.
+a first visit. Files come as they are made, so their times to the first byte are told too. The
+readers share the machine with the market. With `--keep` a market is loaded once, for many runs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 import os
 import tempfile
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,7 @@ Row = dict[str, str | int | float]
 RESULTS = Path("artifacts") / "benchmarks" / "pages.jsonl"
 _BOOK_SECONDS = 600.0
 _ADDRESSES = 8
+_LOADED = "loaded.json"
 console = Console(stderr=True)
 
 
@@ -53,49 +55,76 @@ def main(
     round_seconds: Annotated[int, typer.Option(min=1, help="Longest time of a solve.")] = 60,
     seed: int = 1,
     out: Annotated[Path, typer.Option(help="JSON Lines, a row per size and route.")] = RESULTS,
+    keep: Annotated[Path | None, typer.Option(help="Folder in which markets are kept.")] = None,
 ) -> None:
     """Measure how fast pages are, and how that changes with the market's size."""
     out.parent.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     with out.open("w") as file:
         for size in map(int, times.split(",")):
-            for row in asyncio.run(_size(size, users, visits, think, round_seconds, seed)):
-                rows.append(row)
-                file.write(json.dumps(row) + "\n")
+            with ExitStack() as exits:
+                folder = keep / str(size) if keep else _temporary(exits)
+                for row in asyncio.run(
+                    _size(folder, size, users, visits, think, round_seconds, seed)
+                ):
+                    rows.append(row)
+                    file.write(json.dumps(row) + "\n")
             file.flush()
     Console().print(_table(rows))
+    for row in rows:
+        if str(row["route"]).endswith(".csv"):
+            times = f"{row['first_median_ms']:,} ms at the median, {row['first_p95_ms']:,} at 95 %"
+            console.print(f"×{row['samples']} {row['route']}: first byte after {times}")
+
+
+def _temporary(exits: ExitStack) -> Path:
+    return Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="spareline-pages-")))
 
 
 async def _size(
-    size: int, users: int, visits: int, think: float, round_seconds: int, seed: int
+    folder: Path,
+    size: int,
+    users: int,
+    visits: int,
+    think: float,
+    round_seconds: int,
+    seed: int,
 ) -> list[Row]:
     """A row per route on a market of this size."""
-    with tempfile.TemporaryDirectory(prefix="spareline-pages-") as folder:
-        async with Stack(Path(folder)) as stack, AsyncExitStack() as exits:
-            people = await _market(stack, size, round_seconds)
-            signed_in = []
-            known: dict[str, Known] = {}
-            for number in range(users):
-                email, password = people[number % len(people)]
-                reader = await exits.enter_async_context(Reader(stack.gateway_url))
-                await reader.sign_in(email, password)
-                if email not in known:
-                    known[email] = await explore(reader, ["/"], _ADDRESSES)
-                    for broken in known[email].broken:
-                        console.print(f"  [yellow]{email}: {broken}[/]")
-                signed_in.append((reader, known[email]))
-            await browse(signed_in, 2, 0.0, seed)  # connections, caches
-            console.print(f"{size} samples: {users} people read")
-            started, load = time.perf_counter(), os.getloadavg()[0]
-            done = await browse(signed_in, visits, think, seed)
-            spent = time.perf_counter() - started
+    loaded = folder / _LOADED
+    async with Stack(folder) as stack, AsyncExitStack() as exits:
+        if not loaded.exists():
+            loaded.write_text(json.dumps(await _market(stack, size, round_seconds)))
+        people = [(each, _password(stack, each)) for each in json.loads(loaded.read_text())]
+        signed_in = []
+        known: dict[str, Known] = {}
+        for number in range(users):
+            email, password = people[number % len(people)]
+            reader = await exits.enter_async_context(Reader(stack.gateway_url))
+            await reader.sign_in(email, password)
+            if email not in known:
+                known[email] = await explore(reader, ["/"], _ADDRESSES)
+                for broken in known[email].broken:
+                    console.print(f"  [yellow]{email}: {broken}[/]")
+            signed_in.append((reader, known[email]))
+        await browse(signed_in, 2, 0.0, seed)  # connections, caches
+        console.print(f"{size} samples: {users} people read")
+        started, load = time.perf_counter(), os.getloadavg()[0]
+        done = await browse(signed_in, visits, think, seed)
+        spent = time.perf_counter() - started
     rows = _rows(size, done, list(known.values()))
     console.print(f"  {len(done) / spent:.1f} pages/s, load {load:.1f} before")
     return rows
 
 
-async def _market(stack: Stack, size: int, round_seconds: int) -> list[tuple[str, str]]:
-    """Load the sample so many times and clear a round; who can sign in, and with what."""
+def _password(stack: Stack, email: str) -> str:
+    secrets = stack.credentials
+    operator = email == stack.settings.operator_email
+    return secrets.operator_password if operator else secrets.demo_password
+
+
+async def _market(stack: Stack, size: int, round_seconds: int) -> list[str]:
+    """Load the sample so many times and clear a round; returns who can sign in."""
 
     def progress(what: str, done: int, total: int) -> None:
         if done == total or done % 5000 == 0:
@@ -127,8 +156,7 @@ async def _market(stack: Stack, size: int, round_seconds: int) -> list[tuple[str
                 platform = registry_service_pb2_grpc.RegistryServiceStub(opened)
                 await copies.post(platform, size, progress)
         await _in_book(acting, size * report.offers, (size - 1) * report.demands)
-    owners = [(each.email, secrets.demo_password) for each in (*report.showcase, report.platform)]
-    return [*owners, (email, secrets.operator_password)]
+    return [*(each.email for each in (*report.showcase, report.platform)), email]
 
 
 async def _in_book(acting: Operator, offers: int, demands: int) -> None:
@@ -145,7 +173,10 @@ async def _in_book(acting: Operator, offers: int, demands: int) -> None:
 def _rows(size: int, done: list[Visit], known: list[Known]) -> list[Row]:
     rows: list[Row] = []
     for route in sorted({visit.route for visit in done}):
-        times = np.array([visit.seconds for visit in done if visit.route == route]) * 1000
+        times, first = (
+            np.array([getattr(visit, what) for visit in done if visit.route == route]) * 1000
+            for what in ("seconds", "first_seconds")
+        )
         rows.append(
             {
                 "samples": size,
@@ -153,6 +184,8 @@ def _rows(size: int, done: list[Visit], known: list[Known]) -> list[Row]:
                 "visits": len(times),
                 "median_ms": round(float(np.median(times)), 1),
                 "p95_ms": round(float(np.percentile(times, 95)), 1),
+                "first_median_ms": round(float(np.median(first)), 1),
+                "first_p95_ms": round(float(np.percentile(first, 95)), 1),
                 "faults": sum(v.status != 200 for v in done if v.route == route),
                 "kilobytes": round(max(each.weight.get(route, 0) for each in known) / 1000, 1),
             }

@@ -26,10 +26,13 @@ _SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Page:
-    """A page as it came: its status, its time to the last byte, its size on the wire, its text."""
+    """A page as it came: its status, its time to the last byte and to the first, its size on the
+    wire, its text.
+    """
 
     status: int
     seconds: float
+    first_seconds: float
     bytes: int
     text: str
 
@@ -68,14 +71,16 @@ class Reader:
         started = time.perf_counter()
         try:
             async with self._browser.get(path, allow_redirects=False) as answer:
+                first = time.perf_counter() - started
                 body = await answer.read()
         except TimeoutError:
-            return Page(504, time.perf_counter() - started, 0, "")
+            seconds = time.perf_counter() - started
+            return Page(504, seconds, seconds, 0, "")
         seconds = time.perf_counter() - started
         size = len(body)
         if answer.headers.get("Content-Encoding") in ("gzip", "deflate"):
             body = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body)
-        return Page(answer.status, seconds, size, body.decode(errors="replace"))
+        return Page(answer.status, seconds, first, size, body.decode(errors="replace"))
 
 
 @dataclass
@@ -164,6 +169,7 @@ class Visit:
 
     route: str
     seconds: float
+    first_seconds: float
     status: int
 
 
@@ -187,7 +193,7 @@ async def browse(
             if think_seconds:
                 await asyncio.sleep(think.expovariate(1 / think_seconds))
             page = await reader.get(path)
-            done.append(Visit(route, page.seconds, page.status))
+            done.append(Visit(route, page.seconds, page.first_seconds, page.status))
 
     async with asyncio.TaskGroup() as group:
         for number, ((reader, _), plan) in enumerate(zip(readers, plans, strict=True)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 from aiohttp import web
@@ -15,7 +16,7 @@ from services.gateway import people, routes
 from services.gateway.clients import Services, connect
 from services.gateway.files.reading import MOST_BYTES
 from services.gateway.handlers import files
-from services.gateway.keys import CHASSIS, FILE_KEY
+from services.gateway.keys import CHASSIS, DOWNLOADS, FILE_KEY
 from services.gateway.languages import LANGUAGE, choose
 from services.gateway.market import TAXONOMY, Taxonomy
 from services.gateway.middleware import compression, failures, metrics, security
@@ -72,6 +73,7 @@ def application(app: App, settings: GatewaySettings, services: Services) -> web.
         ],
     )
     web_app[CHASSIS] = app
+    web_app[DOWNLOADS] = asyncio.Semaphore(1)
     web_app[FILE_KEY] = files.file_key(_fernet_key(settings))
     web_app[people.SERVICES] = services
     web_app[people.RENEWALS] = people.Renewals(services)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlencode
 
@@ -15,6 +17,7 @@ from services.chassis.errors import DomainError
 from services.gateway.audit_words import CHANGES, READING
 from services.gateway.formats import ZONE
 from services.gateway.forms import fields
+from services.gateway.keys import DOWNLOADS
 from services.gateway.languages import LANGUAGE, gettext, translations
 from services.gateway.people import caller, signed_in
 from services.gateway.render import render
@@ -25,7 +28,7 @@ from spareline.registry.v1 import registry_service_pb2 as api
 _Request = api.ListAuditEntriesRequest
 _KINDS = {"changes": _Request.KIND_CHANGE, "readings": _Request.KIND_READING}
 _SHOWN = 50
-_AT_ONCE = 500
+_AT_ONCE = 300
 _MOST_ROWS = 20_000
 _COLUMNS = (
     "time",
@@ -143,9 +146,18 @@ async def _csv(request: web.Request, parent: str) -> web.StreamResponse:
 
 
 async def _pages(request: web.Request, wanted: _Request) -> AsyncIterator[list[AuditEntry]]:
-    calls, rows = caller(request), 0
+    """Yield the log a part at a time.
+
+    The first part comes at once. For the others all downloads take turns, and rest between them
+    as long as the last one took: who waits for a page comes before who waits for a whole log.
+    """
+    calls, rows, spent = caller(request), 0, 0.0
     while True:
-        answer = await calls.call(calls.services.registry.ListAuditEntries, wanted)
+        async with request.app[DOWNLOADS] if rows else nullcontext():
+            await asyncio.sleep(spent)
+            started = time.monotonic()
+            answer = await calls.call(calls.services.registry.ListAuditEntries, wanted)
+            spent = time.monotonic() - started
         yield list(answer.audit_entries)
         rows += len(answer.audit_entries)
         wanted.page_token = answer.next_page_token

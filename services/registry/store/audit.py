@@ -3,6 +3,11 @@
 An entry that concerns two organizations stands in both logs; the second one is marked as a copy,
 so that it counts once where all are read. Readings are stored behind the calls; a change is
 stored before its call is answered.
+
+The embedded store reads and sorts all that a range holds, and answers nobody else meanwhile. So by
+chance one entry in 32 carries a mark, and one in 2048 another: a page goes down to a mark that has
+about as many entries above it as are wanted, be the log as dense as it may. Where there is none it
+looks back in growing windows.
 """
 
 import asyncio
@@ -21,18 +26,16 @@ from services.chassis.mongo import Database
 from services.chassis.mutations import OK, Mutation
 from services.registry.domain import auditing
 from services.registry.domain.instants import Clock, now_ms, timestamp
-from services.registry.store.page_ends import PageEnds
 from spareline.market.v1.organization_pb2 import AuditEntry
 
 FLUSH_SECONDS = 0.2
 BATCH = 1000
 RANDOM_BITS = 20
-_FIRST_WINDOW = 1000 << RANDOM_BITS
-_LONG_WINDOW = 3_600_000 << RANDOM_BITS  # from here on a reading may take long
-_WIDENING = 8
-_SURPLUS = 1.3
-_LOOKING_SECONDS = 1.0
-_SLOW_SECONDS = 0.1
+_MARKED, _MARKED_TWICE = 32, 2048
+_MARK_INDEXES = {"log_marks": "organization", "market_marks": "copy"}
+_FIRST_WINDOW, _WIDENING = 1000 << RANDOM_BITS, 8
+_LOOKED_THROUGH = 300  # entries at a time, where a filter may let hardly anything through
+_LOOKING_SECONDS = 2.0
 _PATIENCE_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 5.0
 _DUPLICATE_CODE = 11000
@@ -45,7 +48,6 @@ class AuditLog:
         self._collection = database["audit"]
         self._clock = clock
         self._pending: list[Document] = []
-        self._ends: PageEnds[int] = PageEnds()
         self._wanted = asyncio.Event()
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -55,6 +57,12 @@ class AuditLog:
         """Create the indexes that pages are read by."""
         await self._collection.create_index([("organization", 1), ("order", 1)])
         await self._collection.create_index([("copy", 1), ("order", 1)])
+        for name, log in _MARK_INDEXES.items():
+            await self._collection.create_index(
+                [(log, 1), ("mark", 1), ("order", 1)],
+                name=name,
+                partialFilterExpression={"mark": {"$gt": 0}},
+            )
 
     def record(
         self,
@@ -103,8 +111,10 @@ class AuditLog:
         """
         for index, organization in enumerate(organizations):
             entry.name = f"{organization}/auditEntries/{order:016x}"
+            mark = (order % _MARKED == 0) + (order % _MARKED_TWICE == 0)
             self._pending.append(
-                {
+                ({"mark": mark} if mark else {})
+                | {
                     "_id": entry.name,
                     "organization": organization,
                     "order": order,
@@ -142,40 +152,49 @@ class AuditLog:
     ) -> tuple[list[tuple[int, AuditEntry]], int]:
         """Return the entries below an order (0: the newest), newest first, with their orders.
 
-        ``organization`` empty: of all, each entry once. Looks back in growing windows, down to
-        ``since_ms``: a page of a long log must not cost as much as the whole. The first window
-        goes down to where this page ended when it was read before. Also returns the
-        order that it came down to when it left off because that takes too long (else 0): a
-        filter may let hardly anything through.
+        ``organization`` empty: of all, each entry once. Also returns the order that it came down
+        to when it left off because that takes too long (else 0): a filter may let hardly anything
+        through.
         """
         await self.flush()
         newest = before or (self._clock() + 1) << RANDOM_BITS
         oldest = since_ms << RANDOM_BITS
-        window, begin = _FIRST_WINDOW, newest
-        which = (organization, before, since_ms, size, repr(conditions))
-        end = self._ends.get(which) or newest
-        within = {"organization": organization} if organization else {"copy": False}
+        log: Document = {"organization": organization} if organization else {"copy": False}
         found: list[tuple[int, AuditEntry]] = []
-        begun = time.monotonic()
+        until = time.monotonic() + _LOOKING_SECONDS
+        window, marked = _FIRST_WINDOW, True
         while len(found) < size and newest > oldest:
-            started = time.monotonic()
-            if window > _LONG_WINDOW and started - begun > _LOOKING_SECONDS:
+            if conditions and time.monotonic() > until:
                 return found, newest
-            floor = max(oldest, min(end, newest - window))
-            query = {**within, "order": {"$gte": floor, "$lt": newest}, **(conditions or {})}
-            cursor = self._collection.find(query).sort("order", -1).limit(size - len(found))
-            async for document in cursor:
-                found.append((document["order"], AuditEntry.FromString(document["body"])))
-            newest, end = floor, floor
-            slow = time.monotonic() - started > _SLOW_SECONDS
-            if not slow or window < _LONG_WINDOW:
+            missing = size - len(found)
+            floor = 0
+            if marked:
+                entries = _LOOKED_THROUGH if conditions else missing
+                floor = await self._marked(log, newest, oldest, entries)
+                marked = floor > 0
+            floor = floor or max(oldest, newest - window)
+            query = {**log, "order": {"$gte": floor, "$lt": newest}, **(conditions or {})}
+            cursor = self._collection.find(query).sort("order", -1).limit(missing)
+            documents = await cursor.to_list(missing)
+            found += [(each["order"], AuditEntry.FromString(each["body"])) for each in documents]
+            newest = floor
+            if not marked and not documents:
                 window *= _WIDENING
-            if found:  # as dense as it was so far
-                missing = (size - len(found)) / len(found)
-                window = min(window, int((begin - floor) * missing * _SURPLUS) + _FIRST_WINDOW)
-        if len(found) >= size:
-            self._ends.keep(which, found[-1][0])
         return found, 0
+
+    async def _marked(self, log: Document, newest: int, oldest: int, entries: int) -> int:
+        """Return a mark above which there are about so many entries of a log, or the last one.
+
+        There is none (0) where there are few entries, or some of before there were marks.
+        """
+        last = 0
+        for mark, count in ((2, 1), (1, entries // _MARKED + 2)):
+            query = {**log, "mark": mark, "order": {"$gte": last or oldest, "$lt": newest}}
+            cursor = self._collection.find(query, {"order": 1}).sort("order", -1).limit(count)
+            marks = await cursor.to_list(count)
+            if len(marks) == count or (marks and not last):
+                last = int(marks[-1]["order"])
+        return last
 
     async def delete_all(self, organization: str) -> None:
         """Delete an organization's log."""

@@ -20,6 +20,7 @@ NEVER_MS = 2**53
 _NARROW_WINDOW = 32_768  # one organization has few among many
 _FILTERED_WINDOW = 1024  # a filter lets only some through
 _WIDENING = 4
+_READ_AT_ONCE = 250  # nobody else is answered while the store reads a range
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,9 @@ class Postings(Aggregates):
         await self.collection.create_index([("organization", 1), ("posted", 1)])
         await self.collection.create_index("posted")
         await self.collection.create_index("due_ms")
+        await self.collection.create_index(
+            [("claimed", 1), ("posted", 1)], partialFilterExpression={"claimed": True}
+        )
 
     async def by_alias(self, alias: str) -> Document | None:
         """Return the document that is shown under an alias."""
@@ -123,10 +127,22 @@ class Postings(Aggregates):
     async def each(
         self, query: Mapping[str, Any], fields: Sequence[str] = ()
     ) -> AsyncIterator[Document]:
-        """Yield all documents that answer a query, read in large steps; this may scan."""
+        """Yield all documents of the market that answer a query; this may read every one.
+
+        It reads them some at a time, in the order in which they were posted, so that others are
+        answered in between. What changes meanwhile is read as it was before or after.
+        """
         shown = dict.fromkeys(fields, 1) if fields else None
-        async for document in self.collection.find(dict(query), shown).batch_size(1000):
-            yield document
+        last = await self.numbers.last()
+        for bottom in range(1, last + 2, _READ_AT_ONCE):
+            numbers = {"$gte": bottom}
+            if bottom + _READ_AT_ONCE <= last:
+                numbers["$lt"] = bottom + _READ_AT_ONCE
+            cursor = self.collection.find({"posted": numbers, **query}, shown)
+            for document in await cursor.to_list(None):
+                yield document
+            if "$lt" not in numbers:
+                return
 
     async def open(self) -> AsyncIterator[Document]:
         """Yield the postings that take part in rounds."""
@@ -135,13 +151,20 @@ class Postings(Aggregates):
 
     async def matched_and_held(self) -> AsyncIterator[Document]:
         """Yield the demands of which nothing is open, but not all is committed yet."""
-        query = {"due_ms": {"$lt": NEVER_MS}, "state": "STATE_MATCHED"}
-        async for document in self.each(query):
-            yield document
+        async for document in self.each({"claimed": True}):
+            if document["state"] == "STATE_MATCHED" and document["due_ms"] < NEVER_MS:
+                yield document
 
-    async def of_organization(self, organization: str) -> list[Document]:
-        """Return all postings of an organization."""
-        return [found async for found in self.each({"organization": organization})]
+    async def of_organization(
+        self,
+        organization: str,
+        conditions: Mapping[str, Any] | None = None,
+        fields: Sequence[str] = (),
+    ) -> list[Document]:
+        """Return all postings of an organization, or those that answer further conditions."""
+        shown = dict.fromkeys(fields, 1) if fields else None
+        query = {"organization": organization, **(conditions or {})}
+        return await self.collection.find(query, shown).to_list(None)
 
     async def relocate(self, organization: str, places: Sequence[str]) -> None:
         """Note where an organization is now, for the filter by region.

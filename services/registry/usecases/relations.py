@@ -10,6 +10,7 @@ from services.registry.store.postings import Postings as Store
 from services.registry.usecases.kinds import DEMANDS, OFFERS, Kind, M
 
 _ERASED_TITLE = "—"
+_CLAIMED = {"claimed": True}
 
 
 class Neighbours:
@@ -24,8 +25,7 @@ class Neighbours:
         """Return how a reader stands to an organization, by the best claim between the two."""
         best: Relation = "none"
         for claimant, owner in ((reader, organization), (organization, reader)):
-            query = {"organization": claimant, "claimed": True}
-            async for document in self._demands.each(query, ["claims"]):
+            for document in await self._demands.of_organization(claimant, _CLAIMED, ["claims"]):
                 for stored in document["claims"].values():
                     claim = convert.claim(stored)
                     if owner not in {organization_of(offer) for offer in claim.terms.offers()}:
@@ -39,8 +39,7 @@ class Neighbours:
         """Return how many claims stand on an organization's postings, held or committed."""
         count = 0
         for store in (self._offers, self._demands):
-            query = {"organization": organization, "claimed": True}
-            async for document in store.each(query, ["claims"]):
+            for document in await store.of_organization(organization, _CLAIMED, ["claims"]):
                 count += len(document["claims"])
         return count
 

@@ -1,6 +1,7 @@
 """How spare capacity is used: of one organization as it stands, of the market kept in memory."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from services.chassis.access import organization_of
@@ -39,7 +40,7 @@ class UtilizationDesk:
             totals, at = self._market, self._at
         else:
             at = datetime.now(UTC)
-            totals = await self._added({"organization": organization}, at)
+            totals = await self._added(self._of_firm(organization), at)
         answer = api.Utilization(name=request.name)
         answer.read_time.FromDatetime(at)
         for (period, capability), use in sorted(totals.items()):
@@ -59,12 +60,16 @@ class UtilizationDesk:
             "first_period": {"$lte": week + utilization.AHEAD},
             "last_period": {"$gte": week - utilization.BACK},
         }
-        self._market, self._at = await self._added(recent, at), at
+        self._market, self._at = await self._added(self._offers.each(recent, _FIELDS), at), at
 
-    async def _added(self, query: Document, at: datetime) -> Totals:
+    async def _of_firm(self, organization: str) -> AsyncIterator[Document]:
+        for document in await self._offers.of_organization(organization, fields=_FIELDS):
+            yield document
+
+    async def _added(self, documents: AsyncIterator[Document], at: datetime) -> Totals:
         totals: Totals = {}
         seen = 0
-        async for document in self._offers.each(query, _FIELDS):
+        async for document in documents:
             offer = Offer.FromString(document["body"])
             balances = convert.offer_account(document, offer).balances()
             withdrawn = None

@@ -1,15 +1,17 @@
 """The audit of changes, over real gRPC on the real store: who, what, with which outcome."""
 
 import asyncio
+import random
 from datetime import UTC, datetime
 
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from services.chassis.aggregates import Event
+from services.chassis.aggregates import Document, Event
 from services.chassis.errors import PermissionDenied
 from services.chassis.events import Delivery
 from services.registry.domain.instants import timestamp
+from services.registry.store.audit import RANDOM_BITS
 from spareline.events.v1 import events_pb2
 from spareline.market.v1.organization_pb2 import ApiKey, AuditEntry, Member, Organization
 from spareline.registry.v1 import identity_service_pb2 as ids
@@ -176,3 +178,33 @@ async def test_a_page_that_is_read_again_has_what_came_since(served: Served) -> 
             assert seen == times[:2]
         assert len(times) == [0, 1, 40].index(days) + 1
         assert bool(page.next_page_token) == (len(times) > 2)
+
+
+async def test_a_page_of_a_dense_log_reads_little_of_it(served: Served) -> None:
+    """An import leaves thousands of entries within a second, after a long silence."""
+    owner, log = await served.owner("Acme"), served.identity.audit
+    begin = (served.clock() + 1000) << RANDOM_BITS
+    orders = [begin + number for number in random.Random(1).sample(range(1 << RANDOM_BITS), 2000)]
+    for order in orders:
+        log.add(AuditEntry(method="RegistryService.ImportOffers"), [owner.organization], order)
+    await log.flush()
+    served.clock.ahead_ms = 10 * 86_400_000
+    ranges: list[tuple[int, int]] = []
+    collection = served.identity.organizations.aggregates.collection.database["audit"]
+
+    class Noting:
+        def find(self, query: Document, *more: object) -> object:
+            if "mark" not in query:
+                ranges.append((query["order"]["$gte"], query["order"]["$lt"]))
+            return collection.find(query, *more)
+
+    log._collection = Noting()  # type: ignore[assignment]
+    before, seen = 0, list[int]()
+    while len(seen) < 2000:
+        found, _ = await log.page(owner.organization, before, 0, 301)
+        seen += [order for order, _ in found]
+        before = seen[-1]
+    assert seen[:2000] == sorted(orders, reverse=True)
+    read = [sum(low <= order < high for order in orders) for low, high in ranges]
+    assert max(read) < 800
+    assert sum(read) < 2 * 2000
