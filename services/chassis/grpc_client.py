@@ -1,17 +1,20 @@
 """Channels to other services: retries, keepalive, request id, token and a deadline per call."""
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
 
 import grpc
 
 from services.chassis import deadlines, logs, traces
+from services.chassis.cancelling import still_wanted
 from services.chassis.grpc_wire import MESSAGE_BYTES, REQUEST_ID_KEY
 
 DEFAULT_SECONDS = 15.0
 
 TokenSource = Callable[[], Awaitable[str]]
+T = TypeVar("T")
 
 _SERVICE_CONFIG = {
     "methodConfig": [
@@ -122,7 +125,33 @@ class _StreamUnary(grpc.aio.StreamUnaryClientInterceptor):
         request_iterator: Any,
     ) -> Any:
         details = await self._prepare(client_call_details, None)
-        return await continuation(details, request_iterator)
+        faults: list[Exception] = []
+        call = await continuation(details, _noting(request_iterator, faults))
+        try:
+            await call
+        except asyncio.CancelledError as error:
+            # gRPC cancels the call by itself when the messages end in an exception, and now and
+            # then when the server dies while one is sent.
+            still_wanted()
+            if faults:
+                raise faults[0] from error
+            raise grpc.aio.AioRpcError(
+                grpc.StatusCode.UNAVAILABLE,
+                grpc.aio.Metadata(),
+                grpc.aio.Metadata(),
+                "the connection broke off while messages were sent",
+            ) from error
+        return call
+
+
+async def _noting(messages: AsyncIterable[T], faults: list[Exception]) -> AsyncIterator[T]:
+    """Yield the messages; what they raise goes to ``faults`` too, as gRPC keeps it to itself."""
+    try:
+        async for message in messages:
+            yield message
+    except Exception as error:
+        faults.append(error)
+        raise
 
 
 class _StreamStream(grpc.aio.StreamStreamClientInterceptor):

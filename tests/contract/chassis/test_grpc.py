@@ -1,5 +1,7 @@
 """A real server and client with the guard between them, over loopback."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from services.chassis import deadlines, errors, grpc_errors, logs
-from services.chassis.grpc_client import channel
+from services.chassis.grpc_client import _Preparation, _StreamUnary, channel
 from services.chassis.grpc_wire import REQUEST_ID_KEY
 from spareline.errors.v1 import cause_pb2, reason_pb2
 from tests.contract.chassis.probe_server import (
@@ -32,6 +34,49 @@ async def test_all_four_shapes_pass(stub: Any) -> None:
     probes = [Probe(number=n, organization=A) for n in (1, 2, 3)]
     assert (await stub.Sum(sent(*probes), metadata=as_caller(token()))).number == 6
     assert [p.number async for p in stub.Echo(sent(Probe(number=4), Probe(number=5)))] == [4, 5]
+
+
+async def test_what_the_messages_raise_reaches_the_caller(stub: Any) -> None:
+    async def broken() -> AsyncIterator[Any]:
+        yield Probe(number=1, organization=A)
+        raise KeyError("the caller's own")
+
+    with pytest.raises(KeyError, match="the caller's own"):
+        await stub.Sum(broken(), metadata=as_caller(token()))
+
+
+async def test_a_call_that_grpc_breaks_off_is_away_and_one_that_the_caller_does_is_cancelled(
+    address: str,
+) -> None:
+    """gRPC cancels a call by itself at times when the server dies; nobody here cancelled it."""
+    calls: list[Any] = []
+
+    class Watched(grpc.aio.StreamUnaryClientInterceptor):
+        async def intercept_stream_unary(self, continuation: Any, *given: Any) -> Any:
+            calls.append(await continuation(*given))
+            return calls[-1]
+
+    begun, never = asyncio.Event(), asyncio.Event()
+
+    async def endless() -> AsyncIterator[Any]:
+        yield Probe(number=1, organization=A)
+        begun.set()
+        await never.wait()
+
+    interceptors = [_StreamUnary(_Preparation(None)), Watched()]
+    async with grpc.aio.insecure_channel(address, interceptors=interceptors) as opened:
+        first = asyncio.ensure_future(Stub(opened).Sum(endless(), metadata=as_caller(token())))
+        await begun.wait()
+        calls[0].cancel()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await first
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        begun.clear()
+        second = asyncio.ensure_future(Stub(opened).Sum(endless(), metadata=as_caller(token())))
+        await begun.wait()
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
 
 
 async def test_a_refusal_carries_reason_violations_and_metadata(stub: Any) -> None:
