@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from services.matching.engine.compact import Sorting
-from services.matching.engine.concave import Tariff, new_slate
+from services.matching.engine.concave import Tariff, fits_of, new_slate
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
 from services.matching.engine.oracle import Asked, ask, ask_each
@@ -40,17 +40,19 @@ class Ascent:
         self._money = np.maximum(market.budget, 0).astype(np.float64)
         self._has_budget = market.budget >= 0
         self._cuts = _even(sorting, market.demands)
-        self._slates = [new_slate(self._rows) for _ in range(SHARES)]
+        fits = fits_of(self._rows, market.slot_capacity)
+        self._slates = [new_slate(self._rows, fits) for _ in range(SHARES)]
         self._pair, self._runs = sorting.pair, runs_of(market, sorting.rows)
-        self._load = new_load(self._runs)
-        self._wide = np.maximum(1.0, self._rows.pairs["most"] * self._rows.pairs["use"])[:-1]
+        self._load, self._took = new_load(self._runs), np.zeros(market.pairs, dtype=np.int64)
+        own = self._runs.pair
+        self._wide = np.maximum(1.0, (self._rows.pairs["most"] * self._rows.pairs["use"])[own])
 
     def prices(self, stopped: Callable[[], bool]) -> Prices:
         """The prices with the lowest bound met in `ROUNDS` rounds, or until ``stopped``."""
         m = self._market
         tariff = Tariff(np.zeros(m.slots), np.zeros(m.caps), np.zeros(m.demands), self._closed())
         worth_slot, worth_cap = self._typical()
-        worth_pair = self._worth_pair()
+        own, worth_pair = self._runs.pair, self._worth_pair()
         best, lowest, finished = tariff, np.inf, True
         ahead: Asked | None = None
         with ThreadPoolExecutor(self._workers, thread_name_prefix="price") as pool:
@@ -65,15 +67,17 @@ class Ascent:
                     _share(asked.slot - self._room, self._room),
                     _share(asked.cap - self._limit, self._limit),
                     np.where(self._has_budget, _share(asked.budget - self._money, self._money), 0),
-                    np.clip(asked.pair / self._wide, -1.0, 1.0),
+                    _share(asked.pair, self._wide),
                 )
                 ahead = excess if ahead is None else _blend(ahead, excess)
                 step = FIRST_STEP * (LAST_STEP / FIRST_STEP) ** (turn / ROUNDS)
+                pair = tariff.pair.copy()
+                pair[own] += step * worth_pair * ahead.pair
                 tariff = Tariff(
                     _moved(tariff.slot, step * worth_slot, ahead.slot),
                     _moved(tariff.cap, step * worth_cap, ahead.cap),
                     _moved(tariff.budget, step, ahead.budget),
-                    tariff.pair + step * worth_pair * ahead.pair,
+                    pair,
                 )
         pair = np.empty(m.pairs)
         pair[self._pair] = best.pair
@@ -83,50 +87,48 @@ class Ascent:
         """Per demand the best reduced value that it could reach at these prices."""
         m = self._market
         each = np.zeros(m.demands)
-        asked = self._nothing()
         own = np.zeros(m.pairs) if prices.pair is None else prices.pair[self._pair]
         tariff = Tariff(prices.slot, prices.cap, prices.budget, own)
-        ask_each(self._rows, tariff, asked, self._slates[0], self._room, each)
+        ask_each(self._rows, tariff, self._nothing(), self._slates[0], each)
         return each
 
     def _ask(self, pool: ThreadPoolExecutor, tariff: Tariff) -> tuple[float, Asked]:
-        """The bound at these prices, in real numbers, and what is asked."""
-        m = self._market
+        """The bound at these prices, in real numbers, and what is asked; pairs those of runs."""
+        m, together = self._market, self._nothing()
 
         def one(share: int) -> tuple[float, Asked]:
-            own = self._nothing()
+            # Budgets and pairs are of one demand each, so that shares never meet there.
+            own = together._replace(slot=np.zeros(m.slots), cap=np.zeros(m.caps))
             low, high = self._cuts[share], self._cuts[share + 1]
-            return ask(self._rows, tariff, own, self._slates[share], self._room, low, high), own
+            return ask(self._rows, tariff, own, self._slates[share], low, high), own
 
         parts = list(pool.map(one, range(SHARES)))
-        asked = Asked(*(np.sum([getattr(p[1], name) for p in parts], axis=0) for name in _NAMES))
+        for _, asked in parts:
+            together.slot[:] += asked.slot
+            together.cap[:] += asked.cap
         bound = sum(value for value, _ in parts) + float(tariff.slot @ self._room)
         bound += float(tariff.cap @ self._limit)
-        took, each = np.zeros(m.pairs, dtype=np.int64), np.zeros(len(self._runs.need))
-        if len(self._runs.pair):
-            earn(self._runs, tariff.pair, took, self._load, each)
-        taken = np.zeros(m.pairs)
-        taken[self._runs.pair] = (asked.pair - took)[self._runs.pair]
-        return bound + float(each.sum()), asked._replace(pair=taken)
+        r, each = self._runs, np.zeros(len(self._runs.need))
+        if len(r.pair):
+            earn(r, tariff.pair, self._took, self._load, each)
+        left = together.pair[r.pair] - self._took[r.pair]
+        return bound + float(each.sum()), together._replace(pair=left)
 
     def _nothing(self) -> Asked:
         m = self._market
         return Asked(np.zeros(m.slots), np.zeros(m.caps), np.zeros(m.demands), np.zeros(m.pairs))
 
     def _worth_pair(self) -> FloatArray:
-        """Per pair the worth of a slot tick there, where its offer has a minimum run."""
-        c, worth = self._rows, np.zeros(self._market.pairs)
-        own = self._runs.pair
-        worth[own] = np.maximum(c.pairs["tick"][own] / c.pairs["use"][own], 0.0)
-        return worth
+        """Per pair of an offer with a minimum run the worth of a slot tick there."""
+        pairs = self._rows.pairs[self._runs.pair]
+        return np.asarray(np.maximum(pairs["tick"] / pairs["use"], 0.0), dtype=np.float64)
 
     def _closed(self) -> FloatArray:
         """Nothing at first, but what forbids pairs of offers that can't reach their run."""
         r, price = self._runs, np.zeros(self._market.pairs)
         if len(r.pair):
-            took = np.zeros(self._market.pairs, dtype=np.int64)
-            lost = np.repeat(~reachable(r, took, self._load), np.diff(r.link0))
-            price[r.pair[lost]] = self._worth_pair()[r.pair[lost]]
+            lost = np.repeat(~reachable(r, self._took, self._load), np.diff(r.link0))
+            price[r.pair[lost]] = self._worth_pair()[lost]
         return price
 
     def _typical(self) -> tuple[FloatArray, FloatArray]:
@@ -140,9 +142,6 @@ class Ascent:
             by_slot / np.maximum(np.bincount(slot, minlength=m.slots), 1),
             by_cap / np.maximum(np.bincount(c.cap, minlength=m.caps), 1),
         )
-
-
-_NAMES = Asked._fields
 
 
 def _even(sorting: Sorting, demands: int) -> IntArray:

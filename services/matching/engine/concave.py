@@ -25,6 +25,8 @@ PLAN = np.dtype(
         ("size", "f8"),
         ("usable", "i8"),
         ("reach", "f8"),  # the most ticks within the periods at hand
+        ("most", "f8"),  # the most ticks of one of its variables, and of all
+        ("ranks", "i8"),  # its variables within the periods at hand
     ]
 )
 
@@ -41,23 +43,31 @@ class Tariff(NamedTuple):
 class Slate(NamedTuple):
     """Room to work in for one thread."""
 
+    fits: FloatArray  # [X] ticks of its pair that a variable's slot could hold
     plans: Rows  # [pairs of a line]
-    order: FloatArray  # values of a pair's variables, best first
-    which: FloatArray  # the variables in that order
+    order: FloatArray  # [pairs of a line, variables of a pair] values, best first
+    which: IntArray  # the variables in that order
     line_takes: FloatArray  # takes of all pairs of the demand at hand
     span: IntArray  # [lines of a demand, 2] first and last period that each line may use
     chain: Chain
 
 
-def new_slate(c: Compact) -> Slate:
-    """Room for one thread."""
+def fits_of(c: Compact, capacity: IntArray) -> FloatArray:
+    """Per variable the ticks of its pair that its slot could hold."""
+    use = np.repeat(c.pairs["use"][:-1], np.diff(c.pairs["x0"]))
+    return (capacity[c.xs["slot"][:-1]] // use).astype(np.float64)
+
+
+def new_slate(c: Compact, fits: FloatArray) -> Slate:
+    """Room for one thread; ``fits`` is that of `fits_of`."""
     pairs = int(np.diff(c.lines["pair0"]).max(initial=0)) + 1
     slots = int(np.diff(c.pairs["x0"]).max(initial=0)) + 1
     width = int(np.diff(c.lines["pair0"][c.demands["line0"]]).max(initial=0)) + 1
     return Slate(
+        fits,
         np.zeros(pairs, dtype=PLAN),
-        np.zeros(slots),
-        np.zeros(slots),
+        np.zeros((pairs, slots)),
+        np.zeros((pairs, slots), dtype=np.int64),
         np.zeros(width),
         np.zeros((int(np.diff(c.demands["line0"]).max(initial=0)) + 1, 2), dtype=np.int64),
         new_chain(c, np.float64),
@@ -74,24 +84,28 @@ def _once(c: Compact, p: int, beta: float) -> float:
 
 
 @bare
-def ranked(c: Compact, t: Tariff, w: Slate, p: int, beta: float, begin: int, end: int) -> int:
-    """Values of the pair's variables into the slate, best first; their number.
+def ranked(
+    c: Compact, t: Tariff, w: Slate, p: int, i: int, beta: float, begin: int, end: int
+) -> int:
+    """Values of the pair's variables into row ``i`` of the slate, best first; their number.
 
     Only periods from ``begin`` to ``end`` count.
     """
-    base = c.pairs[p].tick - beta * c.pairs[p].unit - t.pair[p] * c.pairs[p].use
-    for at in range(c.pairs[p].cap0, c.pairs[p + 1].cap0):
+    row = c.pairs[p]
+    use, price = row.use, t.slot
+    base = row.tick - beta * row.unit - t.pair[p] * use
+    for at in range(row.cap0, c.pairs[p + 1].cap0):
         base -= t.cap[c.cap[at]]
     count = 0
-    for x in range(c.pairs[p].x0, c.pairs[p + 1].x0):
+    for x in range(row.x0, c.pairs[p + 1].x0):
         if c.xs[x].period < begin or c.xs[x].period > end:
             continue
-        value = base - t.slot[c.xs[x].slot] * c.pairs[p].use
+        value = base - price[c.xs[x].slot] * use
         at = count
-        while at > 0 and w.order[at - 1] < value:
-            w.order[at], w.which[at] = w.order[at - 1], w.which[at - 1]
+        while at > 0 and w.order[i, at - 1] < value:
+            w.order[i, at], w.which[i, at] = w.order[i, at - 1], w.which[i, at - 1]
             at -= 1
-        w.order[at], w.which[at] = value, x
+        w.order[i, at], w.which[i, at] = value, x
         count += 1
     return count
 
@@ -101,7 +115,6 @@ def plan_pair(
     c: Compact,
     t: Tariff,
     w: Slate,
-    room: FloatArray,
     p: int,
     i: int,
     beta: float,
@@ -110,23 +123,24 @@ def plan_pair(
     end: int,
 ) -> None:
     """The least concave function above what the pair adds, into plan ``i``."""
+    plan = w.plans[i]
     start = float(c.pairs[p].start)
-    w.plans[i].usable = 1 if c.pairs[p].most >= start else 0
-    w.plans[i].take = 0.0
-    w.plans[i].rate = -np.inf
-    w.plans[i].alone = -np.inf
-    w.plans[i].first = 0.0
-    w.plans[i].reach = 0.0
-    if w.plans[i].usable == 0:
+    plan.usable = 1 if c.pairs[p].most >= start else 0
+    plan.take = 0.0
+    plan.rate = -np.inf
+    plan.alone = -np.inf
+    plan.first = 0.0
+    plan.reach = 0.0
+    if plan.usable == 0:
         return
     most = min(most, float(affordable(c, p)))
-    count = ranked(c, t, w, p, beta, begin, end)
+    count = ranked(c, t, w, p, i, beta, begin, end)
+    plan.most, plan.ranks = most, count
     once = _once(c, p, beta)
     got, worth = 0.0, 0.0
     for k in range(count):
-        value = w.order[k]
-        slot = c.xs[int(w.which[k])].slot
-        take = min(min(most, np.floor(room[slot] / c.pairs[p].use)), most - got)
+        value = w.order[i, k]
+        take = min(min(most, w.fits[w.which[i, k]]), most - got)
         if got < start <= got + take:
             _point(w, i, start, worth + value * (start - got) - once)
         got += take
@@ -135,14 +149,13 @@ def plan_pair(
             _point(w, i, got, worth - once)
         if got >= start and value <= 0.0:
             for other in range(k + 1, count):
-                slot = c.xs[int(w.which[other])].slot
-                got += min(most, np.floor(room[slot] / c.pairs[p].use))
+                got += min(most, w.fits[w.which[i, other]])
             break
-    w.plans[i].reach = min(got, float(c.pairs[p].most))
+    plan.reach = min(got, float(c.pairs[p].most))
     if got < start:
-        w.plans[i].usable = 0
-    w.plans[i].value = w.plans[i].rate
-    w.plans[i].size = w.plans[i].first
+        plan.usable = 0
+    plan.value = plan.rate
+    plan.size = plan.first
 
 
 @bare
@@ -154,28 +167,15 @@ def _point(w: Slate, i: int, ticks: float, gain: float) -> None:
 
 
 @bare
-def next_step(
-    c: Compact,
-    t: Tariff,
-    w: Slate,
-    room: FloatArray,
-    p: int,
-    i: int,
-    beta: float,
-    most: float,
-    begin: int,
-    end: int,
-) -> None:
+def next_step(w: Slate, i: int) -> None:
     """The next step of a pair after what has been taken of it."""
-    most = min(most, float(affordable(c, p)))
-    count = ranked(c, t, w, p, beta, begin, end)
+    plan = w.plans[i]
     got = 0.0
-    for k in range(count):
-        slot = c.xs[int(w.which[k])].slot
-        take = min(min(most, np.floor(room[slot] / c.pairs[p].use)), most - got)
-        if got + take > w.plans[i].take:
-            w.plans[i].value = w.order[k]
-            w.plans[i].size = got + take - w.plans[i].take
+    for k in range(plan.ranks):
+        take = min(min(plan.most, w.fits[w.which[i, k]]), plan.most - got)
+        if got + take > plan.take:
+            plan.value = w.order[i, k]
+            plan.size = got + take - plan.take
             return
         got += take
-    w.plans[i].size = 0.0
+    plan.size = 0.0

@@ -36,29 +36,25 @@ def ask(
     t: Tariff,
     a: Asked,
     w: Slate,
-    room: FloatArray,
     first: int,
     last: int,
 ) -> float:
-    """Add what demands ``first`` to ``last`` ask to ``a``; the sum of their best reduced values.
-
-    ``room[S]`` is the slots' capacity.
-    """
+    """Add what demands ``first`` to ``last`` ask to ``a``; the sum of their best reduced values."""
     total = 0.0
     for demand in range(first, last):
-        total += _demand(c, t, a, w, room, demand)
+        total += _demand(c, t, a, w, demand)
     return total
 
 
 @compiled
-def ask_each(c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, each: FloatArray) -> None:
+def ask_each(c: Compact, t: Tariff, a: Asked, w: Slate, each: FloatArray) -> None:
     """The best reduced value of every demand into ``each[D]``."""
     for demand in range(len(each)):
-        each[demand] = _demand(c, t, a, w, room, demand)
+        each[demand] = _demand(c, t, a, w, demand)
 
 
 @bare
-def _demand(c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, demand: int) -> float:
+def _demand(c: Compact, t: Tariff, a: Asked, w: Slate, demand: int) -> float:
     whole = c.demands[demand].bundle == 1
     beta = t.budget[demand] if c.demands[demand].budget >= 0 else 0.0
     head = c.demands[demand].line0
@@ -68,10 +64,10 @@ def _demand(c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, demand:
         if c.lines[line].head == 0:
             continue
         if c.lines[line].next >= 0:
-            worth = _chain(c, t, w, room, line, head, beta, whole)
+            worth = _chain(c, t, w, line, head, beta, whole)
         else:
             w.span[line - head, 0], w.span[line - head, 1] = -ALWAYS, ALWAYS
-            worth = _line(c, t, w, room, line, beta, begin, -ALWAYS, ALWAYS)
+            worth = _line(c, t, w, line, beta, begin, -ALWAYS, ALWAYS)
         some = some or worth != -np.inf
         if worth == -np.inf or (not whole and worth <= 0.0):
             if whole:
@@ -92,7 +88,7 @@ def _demand(c: Compact, t: Tariff, a: Asked, w: Slate, room: FloatArray, demand:
         return 0.0
     for p in range(begin, c.lines[c.demands[demand + 1].line0].pair0):
         if w.line_takes[p - begin] > 0.0:
-            _charge(c, t, a, w, room, p, demand, beta, w.line_takes[p - begin])
+            _charge(c, t, a, w, p, demand, beta, w.line_takes[p - begin])
     return float(total)
 
 
@@ -110,7 +106,6 @@ def _chain(
     c: Compact,
     t: Tariff,
     w: Slate,
-    room: FloatArray,
     first: int,
     head: int,
     beta: float,
@@ -124,7 +119,7 @@ def _chain(
             for high in range(low + 1, cuts + 1):
                 if matters(h, lines, cuts, k, low, high):
                     h.value[k, low, high] = _line(
-                        c, t, w, room, h.line[k], beta, begin, h.cut[low], h.cut[high - 1]
+                        c, t, w, h.line[k], beta, begin, h.cut[low], h.cut[high - 1]
                     )
     worth = arrange(h, lines, cuts, whole, -np.inf)
     _leave(c, w, first, begin)
@@ -137,7 +132,7 @@ def _chain(
             break
         line = h.line[k]
         w.span[line - head, 0], w.span[line - head, 1] = h.cut[low], h.cut[high - 1]
-        _line(c, t, w, room, line, beta, begin, h.cut[low], h.cut[high - 1])
+        _line(c, t, w, line, beta, begin, h.cut[low], h.cut[high - 1])
         low = high
     return float(worth)
 
@@ -147,7 +142,6 @@ def _line(
     c: Compact,
     t: Tariff,
     w: Slate,
-    room: FloatArray,
     line: int,
     beta: float,
     begin: int,
@@ -162,24 +156,19 @@ def _line(
     count = high - low
     most, least = float(c.lines[line].most), float(c.lines[line].least)
     for i in range(count):
-        plan_pair(c, t, w, room, low + i, i, beta, most, early, late)
+        plan_pair(c, t, w, low + i, i, beta, most, early, late)
         w.line_takes[low + i - begin] = 0.0
     limit = c.lines[line].partners
-    limit = limit if limit > 0 else count
-    if limit < count or c.lines[line].partners > 0:
+    if limit == 1:
+        best, reach = _best_one(w, count)
+        if best < 0 or reach < least:
+            return -np.inf
+        w.line_takes[low + best - begin] = w.plans[best].whole
+        return float(w.plans[best].alone + c.lines[line].worth)
+    if limit > 0:
         alone, reach = _best_alone(w, count, limit)
         if reach < least:
             return -np.inf
-        if limit == 1:
-            # The line's bound is its best pair alone.
-            best = 0
-            for i in range(count):
-                if w.plans[i].usable == 1 and (
-                    w.plans[best].usable == 0 or w.plans[i].alone > w.plans[best].alone
-                ):
-                    best = i
-            w.line_takes[low + best - begin] = w.plans[best].whole
-            return float(alone + c.lines[line].worth)
     else:
         reach = 0.0
         for i in range(count):
@@ -188,7 +177,7 @@ def _line(
         if reach < least or count == 0:
             return -np.inf
         alone = np.inf
-    filled = _fill(c, t, w, room, low, count, beta, most, least, early, late)
+    filled = _fill(w, count, most, least)
     if filled <= alone:
         for i in range(count):
             w.line_takes[low + i - begin] = w.plans[i].take
@@ -204,6 +193,18 @@ def _line(
             break
         w.line_takes[low + best - begin] = w.plans[best].whole
     return float(alone + c.lines[line].worth)
+
+
+@bare
+def _best_one(w: Slate, count: int) -> tuple[int, float]:
+    """The pair that is worth most alone, -1 when none can be used; and the most ticks of any."""
+    best, reach = -1, 0.0
+    for i in range(count):
+        if w.plans[i].usable == 1:
+            if best < 0 or w.plans[i].alone > w.plans[best].alone:
+                best = i
+            reach = max(reach, w.plans[i].reach)
+    return best, reach
 
 
 @bare
@@ -236,19 +237,7 @@ def _best_alone(w: Slate, count: int, limit: int) -> tuple[float, float]:
 
 
 @bare
-def _fill(
-    c: Compact,
-    t: Tariff,
-    w: Slate,
-    room: FloatArray,
-    low: int,
-    count: int,
-    beta: float,
-    most: float,
-    least: float,
-    early: int,
-    late: int,
-) -> float:
+def _fill(w: Slate, count: int, most: float, least: float) -> float:
     """Fill the line step by step with the best that any pair adds next."""
     got, total = 0.0, 0.0
     while got < most:
@@ -266,7 +255,7 @@ def _fill(
         got += take
         w.plans[best].take += take
         if got < most:
-            next_step(c, t, w, room, low + best, best, beta, most, early, late)
+            next_step(w, best)
     return total
 
 
@@ -276,7 +265,6 @@ def _charge(
     t: Tariff,
     a: Asked,
     w: Slate,
-    room: FloatArray,
     p: int,
     demand: int,
     beta: float,
@@ -286,12 +274,12 @@ def _charge(
     line = c.pairs[p].line
     most = float(c.lines[line].most)
     span = w.span[line - c.demands[demand].line0]
-    count = ranked(c, t, w, p, beta, span[0], span[1])
+    count = ranked(c, t, w, p, 0, beta, span[0], span[1])
     left = ticks
     a.pair[p] += ticks * c.pairs[p].use
     for k in range(count):
-        slot = c.xs[int(w.which[k])].slot
-        take = min(min(most, np.floor(room[slot] / c.pairs[p].use)), left)
+        slot = c.xs[w.which[0, k]].slot
+        take = min(min(most, w.fits[w.which[0, k]]), left)
         a.slot[slot] += take * c.pairs[p].use
         left -= take
         if left <= 0.0:
