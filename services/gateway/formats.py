@@ -13,14 +13,19 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.files.wording import mark
 from services.gateway.forms import regions
-from services.gateway.languages import locale
+from services.gateway.languages import locale, translations
 from spareline.market.v1.capability_pb2 import LocalizedText, Unit
 
 CURRENCY = "CNY"
 MINOR = 100
 ZONE = ZoneInfo("Asia/Shanghai")
 _WEEK = re.compile(r"\d{4}-W\d{2}")
+# What the registry calls a firm that hides its name: the code alone is the same in all languages.
+_PSEUDONYM = re.compile(r"Partner (\w{5})")
+_PARTNER = mark("Partner %(code)s")
+_MEMBER = mark("A member of the market")
 
 
 def money(minor: int, language: str) -> str:
@@ -84,6 +89,14 @@ def week_or_text(value: str, language: str) -> str:
         return week(value, language) if _WEEK.fullmatch(value) else value
     except ValueError:  # a week that its year does not have
         return value
+
+
+def named(name: str, language: str) -> str:
+    """Write the name of a firm: as it is, or as its reader calls a firm that is not named yet."""
+    translated = translations(language).gettext
+    if found := _PSEUDONYM.fullmatch(name):
+        return translated(_PARTNER) % {"code": found[1]}
+    return translated(_MEMBER) if name == _MEMBER else name
 
 
 def per_unit(minor_per_tick: int, unit: Unit, language: str) -> str:
@@ -188,6 +201,7 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
         "percent": lambda permille: percent(permille, language),
         "number": lambda value: number(value, language),
         "resource_id": resource_id,
+        "named": lambda name: named(name, language),
         "region": lambda code: regions.name(code, language),
         "week_or_text": lambda value: week_or_text(value, language),
         # `from` is a keyword of Python, and so no attribute that a template can name.

@@ -33,3 +33,10 @@ def test_several_of_a_unit_have_a_word_of_their_own_in_english(
 def test_a_unit_without_a_plural_goes_by_its_name() -> None:
     unit = Unit(display_name=LocalizedText(en="thousand items", zh="千件"), resolution="1")
     assert formats.quantity(3, unit, "en") == "3 thousand items"
+
+
+def test_a_firm_that_is_not_named_yet_is_called_so_in_both_languages() -> None:
+    assert formats.named("Partner VV6ER", "zh") == "合作方 VV6ER"
+    assert formats.named("Partner VV6ER", "en") == "Partner VV6ER"
+    assert formats.named("Partner & Sons", "zh") == "Partner & Sons"
+    assert formats.named("A member of the market", "zh") == "市场成员"
