@@ -29,6 +29,7 @@ _Request = api.ListAuditEntriesRequest
 _KINDS = {"changes": _Request.KIND_CHANGE, "readings": _Request.KIND_READING}
 _SHOWN = 50
 _AT_ONCE = 300
+_REST = 0.5
 _MOST_ROWS = 20_000
 _COLUMNS = (
     "time",
@@ -148,13 +149,13 @@ async def _csv(request: web.Request, parent: str) -> web.StreamResponse:
 async def _pages(request: web.Request, wanted: _Request) -> AsyncIterator[list[AuditEntry]]:
     """Yield the log a part at a time.
 
-    The first part comes at once. For the others all downloads take turns, and rest between them
-    as long as the last one took: who waits for a page comes before who waits for a whole log.
+    The first part comes at once. For the others all downloads take turns, with a rest between them
+    that grows with their cost: who waits for a page comes before who waits for a whole log.
     """
     calls, rows, spent = caller(request), 0, 0.0
     while True:
         async with request.app[DOWNLOADS] if rows else nullcontext():
-            await asyncio.sleep(spent)
+            await asyncio.sleep(spent * _REST)
             started = time.monotonic()
             answer = await calls.call(calls.services.registry.ListAuditEntries, wanted)
             spent = time.monotonic() - started

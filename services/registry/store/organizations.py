@@ -1,6 +1,7 @@
 """The organizations' documents: the record, who may act for it, and who its owners are."""
 
 import time
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
@@ -19,6 +20,15 @@ ERASED = "erased"
 
 CACHE_SECONDS = 2.0
 _CACHED = 20_000
+# Names are read a part at a time: nobody else is answered while the store reads a range.
+_BORDERS = [f"organizations/{letter}" for letter in "123456789abcdefghijklmnopqrstuvwxyz"]
+_WIDENING = 4
+
+
+def _between(below: str, at: int) -> Document:
+    """Return the condition for names behind one, up to the ``at``-th border or, past it, to all."""
+    up_to = {"$lte": _BORDERS[at - 1]} if at <= len(_BORDERS) else {}
+    return {"$gt": below, **up_to}
 
 
 def body_fields(organization: Organization) -> dict[str, Any]:
@@ -153,8 +163,16 @@ class Organizations:
         page: list[Organization] = []
         if (end := self._ends.get(which)) is not None:
             page = await self._named({"$gt": after, "$lte": end}, size, delegate)
-        if len(page) < size:
-            page += await self._named({"$gt": end or after}, size - len(page), delegate)
+        below, width = end or after, 1
+        at = bisect_right(_BORDERS, below)
+        while len(page) < size and at <= len(_BORDERS):
+            at += width
+            found = await self._named(_between(below, at), size - len(page), delegate)
+            page += found
+            if at <= len(_BORDERS):
+                below = _BORDERS[at - 1]
+            if not found:
+                width *= _WIDENING
         if len(page) == size:
             self._ends.keep(which, page[-1].name)
         return page
@@ -173,8 +191,11 @@ class Organizations:
 
     async def stream_all(self) -> AsyncIterator[Organization]:
         """Yield all active organizations, in no order."""
-        async for document in self.aggregates.collection.find({"state": ACTIVE}):
-            yield record(document)
+        for at, below in enumerate(("", *_BORDERS), start=1):
+            query = {"name": _between(below, at)}
+            for document in await self.aggregates.collection.find(query).to_list(None):
+                if document["state"] == ACTIVE:
+                    yield record(document)
 
     async def being_erased(self) -> list[str]:
         """Return the names of those whose erasure was begun and not ended."""

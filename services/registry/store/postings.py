@@ -119,10 +119,14 @@ class Postings(Aggregates):
     async def over(self, before_period: int, limit: int) -> list[Document]:
         """Return open postings whose last period is before the given one (an ordinal).
 
-        This scans; it is asked once an hour.
+        This may read all; it is asked once an hour.
         """
-        query = {"open_until": {"$lt": before_period}}
-        return await self.collection.find(query).limit(limit).to_list(limit)
+        found: list[Document] = []
+        async for document in self.each({"open_until": {"$lt": before_period}}):
+            found.append(document)
+            if len(found) == limit:
+                break
+        return found
 
     async def each(
         self, query: Mapping[str, Any], fields: Sequence[str] = ()

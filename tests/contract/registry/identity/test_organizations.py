@@ -180,8 +180,8 @@ async def test_verification_is_for_operators_and_the_rest_is_not(served: Served)
 async def test_listing_shows_those_that_one_acts_for(served: Served) -> None:
     platform, stranger = await platform_of(served), await served.owner("Zebra")
     brought = [
-        (await platform.registry.CreateOrganization(bring(f"Firm {number:02}"))).name
-        for number in range(5)
+        (await platform.registry.CreateOrganization(bring(f"{letter} firm"))).name
+        for letter in "09amz"
     ]
     request = api.ListOrganizationsRequest(page_size=4)
     first = await platform.registry.ListOrganizations(request)
@@ -198,7 +198,7 @@ async def test_listing_shows_those_that_one_acts_for(served: Served) -> None:
     everyone = await operator.registry.ListOrganizations(api.ListOrganizationsRequest())
     assert len(everyone.organizations) == 8
     # Read again, with a firm in the middle of a page that was read before, and one gone.
-    between = await platform.registry.CreateOrganization(bring("Firm 01 b"))
+    between = await platform.registry.CreateOrganization(bring("9 firm b"))
     await platform.registry.EraseOrganization(api.EraseOrganizationRequest(name=brought[0]))
     left = sorted([platform.organization, *brought[1:], between.name])
     again = api.ListOrganizationsRequest(page_size=4)
@@ -208,6 +208,8 @@ async def test_listing_shows_those_that_one_acts_for(served: Served) -> None:
         shown += [each.name for each in page.organizations]
         again.page_token = page.next_page_token
     assert shown == left
+    streamed = [each.name async for each in served.identity.organizations.stream_all()]
+    assert sorted(streamed) == sorted([*left, stranger.organization, operator.organization])
 
 
 async def test_a_delegation_can_be_given_and_ended(served: Served) -> None:
