@@ -53,7 +53,7 @@ async def _signed_in(request: web.Request, handler: Handler) -> web.StreamRespon
 
 @pytest_asyncio.fixture
 async def registry() -> AsyncIterator[tuple[_Registry, str]]:
-    server, servicer = grpc.aio.server(), _Registry()
+    server, servicer = grpc.aio.server(), _Registry()  # type: ignore[abstract]
     api_grpc.add_RegistryServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
