@@ -3,12 +3,19 @@
 import logging
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from services.chassis import events, mongo
-from tests import servers
+from tests import servers, sharing
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> sharing.BySharedMarket:
+    """Have files that share a market run in one process."""
+    return sharing.BySharedMarket(config, log)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

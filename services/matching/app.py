@@ -65,10 +65,13 @@ class Stores:
     memory: Memory
 
 
-async def build(app: App, settings: MatchingSettings) -> int:
+async def build(
+    app: App, settings: MatchingSettings, *, solver: SolverProcess | None = None
+) -> int:
     """Open, wire and start matching; return the port that it serves on.
 
-    Waits for a store, bus or registry that is not there yet. Raises StoreUnfit, OSError (port).
+    Waits for a store, bus or registry that is not there yet. A solver that is given is not closed
+    with the app. Raises StoreUnfit, OSError (port).
     """
     database = await app.enter(mongo.connect(settings.mongo_url, settings.mongo_database))
     await mongo.self_check(database)
@@ -87,7 +90,10 @@ async def build(app: App, settings: MatchingSettings) -> int:
 
     recorder = Recorder(bus.publisher)
     app.spawn("recorder", recorder.run())
-    parts = await _wire(app, settings, stores, database, bus, registry)
+    if solver is None:
+        solver = SolverProcess()
+        app.push(solver.close)
+    parts = await _wire(app, settings, stores, database, bus, registry, solver)
     verifier = TokenVerifier(identity.jwks)
     return await grpc_server(
         app,
@@ -152,6 +158,7 @@ async def _wire(
     database: mongo.Database,
     bus: events.Bus,
     registry: grpc.aio.Channel,
+    solver: SolverProcess,
 ) -> Parts:
     owner = f"{settings.instance}/{uuid.uuid4().hex}"
     lease_ms = int(settings.round_lease_seconds * 1000)
@@ -168,8 +175,6 @@ async def _wire(
     answers = Answers(stores.proposals, settlement, lambda: follower.book)
     policies = PolicyBook(stores.policies, lambda: scheduler.changed())
     await policies.ensure_standard()
-    solver = SolverProcess()
-    app.push(solver.close)
     work = bus.work(settings.work_ack_seconds)
     runner = RoundRunner(solver, Sharing(work, settings.work_least_variables))
     app.push(runner.close)

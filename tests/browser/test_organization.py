@@ -64,7 +64,7 @@ async def test_an_owner_brings_a_colleague_who_posts_under_a_new_capability(
 async def _choose_mail(owner: Visitor) -> None:
     await owner.open("/account/mail")
     boxes = owner.page.locator("input[name=kind]")
-    assert [await box.is_checked() for box in await boxes.all()] == [True] * 6
+    assert [await box.is_checked() for box in await boxes.all()] == [True] * 7
     await boxes.nth(2).uncheck()
     await owner.press("form[action='/account/mail'] button")
     assert [await box.is_checked() for box in await boxes.all()].index(False) == 2

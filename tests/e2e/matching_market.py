@@ -18,6 +18,7 @@ from services.chassis import grpc_client
 from services.chassis.app import App
 from services.matching import app as matching_app
 from services.matching.domain import periods
+from services.matching.engine import SolverProcess
 from services.matching.settings import MatchingSettings
 from services.registry import app as registry_app
 from services.registry.domain.passwords import Cost
@@ -129,6 +130,7 @@ class Market:
         self.matching_port = 0
         self.registry_settings: dict[str, Any] = {}
         self.actors: list[Actor] = []
+        self.solver: SolverProcess | None = None
         self._registry: contextlib.AsyncExitStack | None = None
         self._matching: contextlib.AsyncExitStack | None = None
 
@@ -168,7 +170,7 @@ class Market:
         )
         stack = contextlib.AsyncExitStack()
         app = await stack.enter_async_context(App("matching", drain_seconds=0.2))
-        self.matching_port = await matching_app.build(app, settings)
+        self.matching_port = await matching_app.build(app, settings, solver=self.solver)
         self._matching = stack
         await asyncio.wait_for(app.health.wait_ready(), 30)
 
@@ -243,11 +245,17 @@ class Market:
 
 
 @contextlib.asynccontextmanager
-async def running(directory: Path, **registry: Any) -> AsyncIterator[Market]:
-    """Run a market on servers of its own; ``registry``: more settings of the registry."""
+async def running(
+    directory: Path, solver: SolverProcess | None = None, **registry: Any
+) -> AsyncIterator[Market]:
+    """Run a market on servers of its own; ``registry``: more settings of the registry.
+
+    A solver that is given outlives it: each one takes two seconds of a core to start.
+    """
     async with servers.nats_server() as nats, servers.mongo_server() as mongo:
         market = Market(directory, nats.url, mongo.url)
         market.registry_settings = registry
+        market.solver = solver
         await market.start_registry()
         await market.start_matching()
         try:

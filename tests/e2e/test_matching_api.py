@@ -11,20 +11,21 @@ import pytest_asyncio
 from google.longrunning import operations_pb2
 
 from services.chassis import grpc_errors
+from services.matching.engine import SolverProcess
 from spareline.errors.v1 import reason_pb2
 from spareline.matching.v1 import matching_service_pb2 as pb
 from spareline.matching.v1 import policy_pb2, proposal_pb2, round_pb2
 from tests.e2e import matching_market as mm
 
-pytestmark = [pytest.mark.e2e]
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 Proposal = proposal_pb2.Proposal
 Round = round_pb2.Round
 
 
-@pytest_asyncio.fixture
-async def market(tmp_path: Path) -> AsyncIterator[mm.Market]:
-    async with mm.running(tmp_path) as running:
+@pytest_asyncio.fixture(loop_scope="module")
+async def market(tmp_path: Path, solver: SolverProcess) -> AsyncIterator[mm.Market]:
+    async with mm.running(tmp_path, solver) as running:
         yield running
 
 

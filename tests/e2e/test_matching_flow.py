@@ -12,6 +12,7 @@ from pymongo.errors import AutoReconnect
 
 from services.chassis import grpc_errors
 from services.chassis.errors import DomainError
+from services.matching.engine import SolverProcess
 from services.matching.store.artifacts import ANSWER, Artifacts
 from services.matching.store.proposals import Draft, Proposals
 from spareline.errors.v1 import reason_pb2
@@ -22,15 +23,15 @@ from spareline.registry.v1 import registry_service_pb2 as reg
 from spareline.registry.v1 import registry_service_pb2 as registry
 from tests.e2e import matching_market as mm
 
-pytestmark = [pytest.mark.e2e]
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 Proposal = proposal_pb2.Proposal
 Round = round_pb2.Round
 
 
-@pytest_asyncio.fixture
-async def market(tmp_path: Path) -> AsyncIterator[mm.Market]:
-    async with mm.running(tmp_path) as running:
+@pytest_asyncio.fixture(loop_scope="module")
+async def market(tmp_path: Path, solver: SolverProcess) -> AsyncIterator[mm.Market]:
+    async with mm.running(tmp_path, solver) as running:
         yield running
 
 

@@ -12,6 +12,7 @@ import pytest_asyncio
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.chassis import grpc_errors, mongo
+from services.matching.engine import SolverProcess
 from services.matching.rounds.answer import Answer
 from services.matching.store.artifacts import ANSWER, INPUTS, Artifacts
 from spareline.errors.v1 import reason_pb2
@@ -21,16 +22,16 @@ from spareline.matching.v1 import proposal_pb2, round_pb2
 from spareline.registry.v1 import registry_service_pb2 as reg
 from tests.e2e import matching_market as mm
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 Proposal = proposal_pb2.Proposal
 Party = proposal_pb2.Party
 Round = round_pb2.Round
 
 
-@pytest_asyncio.fixture
-async def market(tmp_path: Path) -> AsyncIterator[mm.Market]:
-    async with mm.running(tmp_path) as running:
+@pytest_asyncio.fixture(loop_scope="module")
+async def market(tmp_path: Path, solver: SolverProcess) -> AsyncIterator[mm.Market]:
+    async with mm.running(tmp_path, solver) as running:
         yield running
 
 

@@ -37,7 +37,7 @@ def _market(*, offers: int, demands: int, whole: bool) -> Market:
 
     quantity = random.integers(2, 20, demands)
     return Market.build(
-        min_run=zeros(offers) if whole else random.integers(0, 6, offers),
+        min_run=zeros(offers) if whole else random.integers(0, 60, offers),
         slot_offer=np.arange(offers),
         slot_period=zeros(offers),
         slot_capacity=random.integers(20, 60, offers),

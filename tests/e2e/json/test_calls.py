@@ -5,21 +5,13 @@ from __future__ import annotations
 import json
 import urllib.request
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e import json_api
 from tests.e2e import matching_market as mm
 from tests.e2e.json_api import Place, call
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
-    with json_api.running() as running:
-        yield running
 
 
 def _offer(title: str = "Hours") -> dict[str, object]:

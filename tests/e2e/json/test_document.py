@@ -24,7 +24,6 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from services.gateway.api import openapi
-from tests.e2e import json_api
 from tests.e2e.json_api import Place
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -55,12 +54,6 @@ OPERATIONS = {
     operation.definition.raw["operationId"]: operation
     for operation in (found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok))
 }
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
-    with json_api.running() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
