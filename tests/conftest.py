@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from services.chassis import events, mongo
 from tests import servers, sharing
@@ -16,6 +17,10 @@ from tests import servers, sharing
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> sharing.BySharedMarket:
     """Have files that share a market run in one process."""
     return sharing.BySharedMarket(config, log)
+
+# How long one example takes tells of what else the machine does, not of the code.
+settings.register_profile("spareline", deadline=None)
+settings.load_profile("spareline")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
