@@ -55,7 +55,7 @@ class Slate(NamedTuple):
 def fits_of(c: Compact, capacity: IntArray) -> FloatArray:
     """Per variable the ticks of its pair that its slot could hold."""
     use = np.repeat(c.pairs["use"][:-1], np.diff(c.pairs["x0"]))
-    return (capacity[c.xs["slot"][:-1]] // use).astype(np.float64)
+    return np.asarray(capacity[c.xs["slot"][:-1]] // use, dtype=np.float64)
 
 
 def new_slate(c: Compact, fits: FloatArray) -> Slate:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,12 +39,20 @@ LINEAR_TURNS, ASCENT_TURNS, ASCENT_STRETCH = 5000, 1000, 50
 LEAST_AHEAD = 1e-3
 # Nodes of a proof, and turns up to the first one. After one that brought nothing, the next has so
 # many times the nodes, and comes after so many times the turns.
-NODES, MORE_NODES = 20, 4
+NODES, MORE_NODES = 20, 16
 TURNS, MORE_TURNS = 4, 2
-# Which share of the gap a proof tries to close, less while too many pairs could be of use for it.
-SHARE, LESS = 0.4, 0.5
+# A proof tries to close the gap, or such a share of it while too many pairs could be of use.
+LESS = 0.5
 # Undecided pairs that take about as long to solve as one slice of a dive.
 PER_SLICE = 400
+
+
+class Aim(NamedTuple):
+    """What a dive goes by, as it stood when the dive began: proofs move it on meanwhile."""
+
+    most: int  # agents freed at once
+    noise: float
+    cost: int  # a dive ends when it has reached it
 
 
 class WholeSearch:
@@ -180,9 +189,13 @@ class WholeSearch:
         """
         assert self.agent is not None
         of = self.jobs
-        work, turn, nodes, longest = 0.0, 0, NODES, 0.0
+        work, turn, nodes, longest, each = 0.0, 0, NODES, 0.0, 0.0
         pause = next_proof = TURNS
         ways = [self.agent.copy() for _ in range(STREAMS)]
+
+        def over() -> bool:
+            return stopped() or time.monotonic() >= until
+
         with ThreadPoolExecutor(min(self._workers, STREAMS), thread_name_prefix="dive") as pool:
             while work < units and self.value < goal and self.cost > self.least:
                 begun = time.monotonic()
@@ -193,18 +206,24 @@ class WholeSearch:
                 most = of.agents if turn == 0 else MOST_FREED
                 # While one stream proves, the other dives for about as long.
                 slices = 1 + int(self._keep.sum()) // PER_SLICE if proving else 1
+                if proving:
+                    slices = max(slices, int(nodes * each * PER_UNIT / SLICE))
+                aim = Aim(most, self._noise(), self.least)
                 tasks = [
-                    pool.submit(self._dive, ways[s], seed + 7919 * turn + s, most, slices)
+                    pool.submit(self._dives, ways[s], seed + 7919 * turn + s, aim, slices, over)
                     for s in range(0 if small and proving else STREAMS - proving)
                 ]
                 if proving:
                     left = max(0.05, until - time.monotonic())
                     gap = self.cost - self.least
-                    work += self._prove(seed, nodes, left, tighter)
+                    # Another seed looks elsewhere: luck decides much of what a proof takes.
+                    spent = self._prove((seed + turn) % 2**31, nodes, left, tighter)
+                    work, each = work + spent, max(spent, 1e-3) / nodes
                     if self.cost - self.least < gap:
                         pause = TURNS
                     else:
-                        nodes, pause = nodes * MORE_NODES, pause * MORE_TURNS
+                        nodes = max(NODES, int(min(nodes * MORE_NODES, (units - work) / each)))
+                        pause *= MORE_TURNS
                     next_proof = turn + pause
                 costs = [task.result() for task in tasks]
                 self._meet(ways, costs, better)
@@ -215,27 +234,35 @@ class WholeSearch:
                 longest = 0.0 if proving else max(0.7 * longest, time.monotonic() - begun)
         return True
 
-    def _dive(self, agent: IntArray, seed: int, most: int, slices: int) -> int:
-        of = self.jobs
-        noise = max(0.2, 5.0 * (self.cost - self.prices.bound) / of.count)
-        trace = np.zeros(2, dtype=np.int64)
-        most = min(of.agents, max(most if of.agents <= 40 else MOST_FREED, 1))
-        return dives(
-            of.cost,
-            of.use,
-            of.capacity,
-            self.prices.job,
-            agent,
-            seed % 2**31,
-            most,
-            noise,
-            slices * SLICE,
-            self.least,
-            trace,
-        )
+    def _noise(self) -> float:
+        return max(0.2, 5.0 * (self.cost - self.prices.bound) / self.jobs.count)
+
+    def _dives(
+        self, agent: IntArray, seed: int, aim: Aim, slices: int, over: Callable[[], bool]
+    ) -> int:
+        """Dive from ``agent[J]``, which becomes the best found; its cost. At least one slice."""
+        of, trace, cost = self.jobs, np.zeros(2, dtype=np.int64), NO_COST
+        most = min(of.agents, max(aim.most if of.agents <= 40 else MOST_FREED, 1))
+        for piece in range(slices):
+            if piece > 0 and (over() or cost <= aim.cost):
+                break
+            cost = dives(
+                of.cost,
+                of.use,
+                of.capacity,
+                self.prices.job,
+                agent,
+                (seed + 104_729 * piece) % 2**31,
+                most,
+                aim.noise,
+                SLICE,
+                aim.cost,
+                trace,
+            )
+        return cost
 
     def _is_small(self) -> bool:
-        share = SHARE
+        share = 1.0
         while True:
             ahead = max(1, math.ceil(share * (self.cost - self.least)))
             self._goal = self.least + ahead
