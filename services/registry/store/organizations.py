@@ -21,8 +21,8 @@ ERASED = "erased"
 CACHE_SECONDS = 2.0
 _CACHED = 20_000
 # Names are read a part at a time: nobody else is answered while the store reads a range.
-_BORDERS = [f"organizations/{letter}" for letter in "123456789abcdefghijklmnopqrstuvwxyz"]
-_WIDENING = 4
+_BORDERS = [f"organizations/{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+_WIDENING = 2
 
 
 def _between(below: str, at: int) -> Document:
