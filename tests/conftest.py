@@ -18,6 +18,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> sharing.BySh
     """Have files that share a market run in one process."""
     return sharing.BySharedMarket(config, log)
 
+
 # How long one example takes tells of what else the machine does, not of the code.
 settings.register_profile("spareline", deadline=None)
 settings.load_profile("spareline")
