@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 import grpc
@@ -144,11 +144,17 @@ class _StreamUnary(grpc.aio.StreamUnaryClientInterceptor):
         return call
 
 
-async def _noting(messages: AsyncIterable[T], faults: list[Exception]) -> AsyncIterator[T]:
+async def _noting(
+    messages: AsyncIterable[T] | Iterable[T], faults: list[Exception]
+) -> AsyncIterator[T]:
     """Yield the messages; what they raise goes to ``faults`` too, as gRPC keeps it to itself."""
     try:
-        async for message in messages:
-            yield message
+        if isinstance(messages, AsyncIterable):
+            async for message in messages:
+                yield message
+        else:
+            for message in messages:
+                yield message
     except Exception as error:
         faults.append(error)
         raise

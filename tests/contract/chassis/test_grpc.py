@@ -33,6 +33,7 @@ async def test_all_four_shapes_pass(stub: Any) -> None:
     assert [p.number async for p in stub.Count(Probe(number=3))] == [0, 1, 2]
     probes = [Probe(number=n, organization=A) for n in (1, 2, 3)]
     assert (await stub.Sum(sent(*probes), metadata=as_caller(token()))).number == 6
+    assert (await stub.Sum(probes, metadata=as_caller(token()))).number == 6
     assert [p.number async for p in stub.Echo(sent(Probe(number=4), Probe(number=5)))] == [4, 5]
 
 
