@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis.errors import (
-    NotFound,
-)
+from services.chassis.errors import NotFound
 from spareline.market.v1 import disclosure_pb2
 from spareline.market.v1.demand_pb2 import Demand
 from spareline.market.v1.disclosure_pb2 import Disclosure

@@ -2,9 +2,7 @@
 
 import pytest
 
-from services.chassis.errors import (
-    PermissionDenied,
-)
+from services.chassis.errors import PermissionDenied
 from spareline.registry.v1 import ledger_service_pb2
 from spareline.registry.v1 import registry_service_pb2 as api
 from tests.e2e.registry_market import (

@@ -194,7 +194,8 @@ class WholeSearch:
         ways = [self.agent.copy() for _ in range(STREAMS)]
 
         def over() -> bool:
-            return stopped() or time.monotonic() >= until
+            # Once a proof has closed the gap, no dive can change the answer.
+            return stopped() or time.monotonic() >= until or self.cost <= self.least
 
         with ThreadPoolExecutor(min(self._workers, STREAMS), thread_name_prefix="dive") as pool:
             while work < units and self.value < goal and self.cost > self.least:
