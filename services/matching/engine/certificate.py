@@ -11,6 +11,8 @@ raise the bound.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -28,6 +30,15 @@ DEFAULT_SCALE = 2**16
 LARGEST_ARRAYS = 20_000
 
 
+class Integers(NamedTuple):
+    """Prices as integers over a certificate's scale."""
+
+    slot: IntArray  # [S]
+    cap: IntArray  # [C]
+    budget: IntArray  # [D]
+    pair: IntArray | None  # [P]
+
+
 def certify(
     market: Market,
     slot_price: npt.NDArray[np.float64],
@@ -39,6 +50,29 @@ def certify(
 
     Any prices are safe: rounding moves the bound, never its validity. Without prices per pair,
     minimum runs and sequences do not count.
+    """
+    prices = in_integers(market, slot_price, cap_price, budget_price, pair_price)
+    return certificate_of(prices, scaled_bound(market, DEFAULT_SCALE, *prices))
+
+
+def certificate_of(prices: Integers, total: int) -> Certificate:
+    """Prices over `DEFAULT_SCALE` and the scaled sum that they prove."""
+    bound = total // DEFAULT_SCALE
+    return Certificate(
+        DEFAULT_SCALE, prices.slot, prices.cap, prices.budget, bound, pair_price=prices.pair
+    )
+
+
+def in_integers(
+    market: Market,
+    slot_price: npt.NDArray[np.float64],
+    cap_price: npt.NDArray[np.float64],
+    budget_price: npt.NDArray[np.float64],
+    pair_price: npt.NDArray[np.float64] | None = None,
+) -> Integers:
+    """Real prices rounded to integers over `DEFAULT_SCALE`.
+
+    Prices per pair are left out where int64 would not hold their sums.
     """
     of = indices(market)
     # No tick is worth more than the best weights together, so no higher price can help.
@@ -60,8 +94,7 @@ def certify(
         pair = np.rint(clean * scale).astype(np.int64)
         if not _fits_each(market, of, scale, slot, cap, budget, pair):
             pair = None
-    bound = prove(market, scale, slot, cap, budget, pair)
-    return Certificate(scale, slot, cap, budget, bound, pair_price=pair)
+    return Integers(slot, cap, budget, pair)
 
 
 def prove(

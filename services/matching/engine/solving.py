@@ -10,12 +10,12 @@ from dataclasses import replace
 import numpy as np
 
 from services.matching.engine.board import Board
-from services.matching.engine.certificate import certify
 from services.matching.engine.components import Part, split
 from services.matching.engine.cpsat import Found, Limits
 from services.matching.engine.cut import whole_part
 from services.matching.engine.market import Market
 from services.matching.engine.objective import value, value_by_term
+from services.matching.engine.parts_proof import certify_parts, together
 from services.matching.engine.result import (
     Certificate,
     Options,
@@ -65,7 +65,7 @@ def solve(
         solved = {index: _begun(starts[index]) for index in here}
         certificate: Certificate | None = None
         if not away:
-            certificate = _certified(market, parts, solved, board)
+            certificate = _certified(market, parts, starts, solved, board)
         board.begin(
             None if certificate is None else certificate.bound,
             [(s.value, s.bound) if (s := starts.get(i)) else (0, None) for i in range(len(parts))],
@@ -79,7 +79,7 @@ def solve(
             if elsewhere is not None and away:
                 solved |= _gather(parts, away, limits, options, board, elsewhere)
     if certificate is None:
-        certificate = _certified(market, parts, solved, board)
+        certificate = _certified(market, parts, starts, solved, board)
     result = _result(market, board, certificate, parts, [solved[i] for i in range(len(parts))])
     return stabilised(market, result, given, board)
 
@@ -188,33 +188,24 @@ def _ended(part: Part, start: Start, begun: Solved, found: Found) -> Solved:
 
 
 def _certified(
-    market: Market, parts: list[Part], solved: Mapping[int, Solved], board: Board
+    market: Market,
+    parts: list[Part],
+    starts: Mapping[int, Start],
+    solved: Mapping[int, Solved],
+    board: Board,
 ) -> Certificate:
     """The parts' prices on the whole market, and the bound that they prove there."""
-    slot, cap = np.zeros(market.slots), np.zeros(market.caps)
-    budget, pair = np.zeros(market.demands), np.zeros(market.pairs)
-    shared_slots, shared_caps = np.zeros(market.slots), np.zeros(market.caps)
-    for index, part in enumerate(parts):
-        prices = solved[index].prices
-        slot[part.slots] += prices.slot
-        cap[part.caps] += prices.cap
-        budget[part.demands] = prices.budget
-        if prices.pair is not None:
-            pair[part.pairs] = prices.pair
-        shared_slots[part.slots] += 1
-        shared_caps[part.caps] += 1
-    # What several parts use can't run out (else it would have joined them): it has no price.
-    slot[shared_slots > 1] = 0.0
-    cap[shared_caps > 1] = 0.0
+    each = [solved[index] for index in range(len(parts))]
+    prices = [one.prices for one in each]
     with board.step("certify"):
-        wholes = [each for i in range(len(parts)) if (each := solved[i].demand_price) is not None]
+        wholes = [one.demand_price for one in each if one.demand_price is not None]
         if parts and len(wholes) == len(parts):
             demand = np.zeros(market.demands)
             for part, whole in zip(parts, wholes, strict=True):
                 demand[part.demands] = whole
-            return certify_whole(market, slot, demand)
-        large = any(each.prices.pair is not None for each in solved.values())
-        return certify(market, slot, cap, budget, pair if large else None)
+            return certify_whole(market, together(market, parts, prices).slot, demand)
+        proved = {i: start.proved for i, start in starts.items() if start.proved is not None}
+        return certify_parts(market, parts, prices, proved)
 
 
 def _deterministic_limits(parts: list[Part], options: Options) -> list[float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from services.matching.engine.board import Board
-from services.matching.engine.certificate import certify
+from services.matching.engine.certificate import DEFAULT_SCALE, certify
 from services.matching.engine.components import Part
 from services.matching.engine.flow import Transport, is_transport, sloped, transport_prices
 from services.matching.engine.greedy import greedy
@@ -16,6 +16,7 @@ from services.matching.engine.large import LargePart
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
 from services.matching.engine.objective import value
+from services.matching.engine.parts_proof import prove_part
 from services.matching.engine.prices import Prices, relaxation_prices
 from services.matching.engine.repair import repaired
 from services.matching.engine.result import Options
@@ -37,6 +38,7 @@ class Start:
     value: int
     large: LargePart | None = None
     whole: WholeSearch | None = None
+    proved: int | None = None  # what prices that can't move prove, over `DEFAULT_SCALE`
 
 
 def start_of(part: Part, options: Options, board: Board) -> Start:
@@ -90,11 +92,12 @@ def _start_large(part: Part, options: Options, board: Board) -> Start:
         large = LargePart(part.market, options.workers)
         prices = large.prices(lambda: board.stopping or time.monotonic() > end)
     with board.step("certify"):
-        bound = certify(part.market, prices.slot, prices.cap, prices.budget, prices.pair).bound
+        proved = prove_part(part.market, prices)
     with board.step("sweep"):
         ended = large.sweep(board.until(options.time_limit_seconds))
     prices = replace(prices, finished=prices.finished and ended)
-    return Start(prices, bound, large.quantity(), large.value, large)
+    bound = proved // DEFAULT_SCALE
+    return Start(prices, bound, large.quantity(), large.value, large, proved=proved)
 
 
 def _from_flow(
