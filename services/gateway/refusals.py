@@ -12,6 +12,7 @@ from services.gateway import formats
 from services.gateway.languages import translations
 from spareline.errors.v1.cause_pb2 import LocalizableMessage
 from spareline.market.v1.capability_pb2 import Unit
+from spareline.market.v1.webhook_pb2 import WebhookDelivery
 from spareline.matching.v1.round_pb2 import Round
 
 _BOTH = mark("%(what)s. %(mend)s")
@@ -90,3 +91,8 @@ def told(words: LocalizableMessage, what: str, mend: str, language: str) -> str:
 def why_failed(round_: Round, language: str) -> str:
     """Return why a round failed; empty for one that did not."""
     return told(round_.failure_words, round_.failure, "", language)
+
+
+def why_undelivered(delivery: WebhookDelivery, language: str) -> str:
+    """Return what went wrong at the last attempt of a delivery; empty if nothing did."""
+    return told(delivery.last_error_words, delivery.last_error, "", language)

@@ -42,6 +42,7 @@ def environment(language: str) -> Environment:
     env.globals.update(asset=asset, language=language, languages=LANGUAGES)
     env.filters.update(formats.filters(language))
     env.filters["why_failed"] = lambda round_: refusals.why_failed(round_, language)
+    env.filters["why_undelivered"] = lambda sent: refusals.why_undelivered(sent, language)
     return env
 
 

@@ -90,6 +90,9 @@ async def _follow_deliveries(owner: Visitor, operator: Visitor) -> None:
         while not await page.get_by_text("market.round.completed.v1").count():
             await asyncio.sleep(0.5)
             await page.reload()
+        while not await page.get_by_text("找不到域名 hooks.spareline.invalid").count():
+            await asyncio.sleep(0.5)
+            await page.reload()
     await owner.fits()
     await delivery.locator("form button").click()
     await delivery.wait_for(state="visible")

@@ -121,6 +121,7 @@ def test_an_event_is_signed_retried_logged_and_replayed(
 
         log = logged(place, name, "STATE_DELIVERED")
         assert (log["attempts"], log["lastStatus"]) == (3, 204)
+        assert not {"lastError", "lastErrorWords"} & log.keys()
         assert json.loads(log["payload"]) == event
 
         rotated = call(place, "POST", f"/{name}:rotateSecret", {})

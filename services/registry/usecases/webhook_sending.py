@@ -10,12 +10,14 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-from services.chassis import faults, logs
+from services.chassis import causes, faults, logs
 from services.chassis.aggregates import Document
+from services.chassis.causes import Said, said
 from services.registry.domain import webhook_retries, webhook_signing, webhook_targets
 from services.registry.domain.instants import Clock
 from services.registry.domain.webhook_signing import Seal
 from services.registry.store.webhooks import DEAD, DELIVERED, PENDING, Webhooks
+from spareline.errors.v1 import cause_pb2
 from spareline.market.v1.webhook_pb2 import Webhook
 
 SECONDS = 10.0
@@ -105,12 +107,12 @@ class WebhookSender:
         attempts = delivery["attempts"] + 1
         webhook = await self._store.aggregates.get(delivery["webhook"])
         if webhook is None:
-            status, error = 0, "the webhook was ended"
+            status, wrong = 0, said(cause_pb2.CAUSE_WEBHOOK_ENDED)
         else:
-            status, error = await self._post(session, webhook, delivery)
+            status, wrong = await self._post(session, webhook, delivery)
         now = self._clock()
-        fields: Document = {"status": status, "error": error, "last_ms": now}
-        if not error:
+        fields: Document = {"status": status, "last_ms": now, **_kept(wrong)}
+        if wrong is None:
             fields |= {"state": DELIVERED}
         else:
             due = webhook_retries.next_due(attempts, delivery["replay_ms"], now, self._days)
@@ -120,15 +122,15 @@ class WebhookSender:
 
     async def _post(
         self, session: aiohttp.ClientSession, webhook: Document, delivery: Document
-    ) -> tuple[int, str]:
+    ) -> tuple[int, Said | None]:
         """Return the status of the answer, and what is wrong."""
         url = Webhook.FromString(webhook["body"]).url
         wrong = webhook_targets.fault(url, private=self._private)
-        if wrong:
+        if wrong is not None:
             return 0, wrong
         keys = self._keys(webhook)
         if not keys:
-            return 0, "the secret cannot be read any more: rotate it"
+            return 0, said(cause_pb2.CAUSE_SECRET_UNREADABLE)
         payload = bytes(delivery["payload"])
         headers = {
             "Content-Type": "application/cloudevents+json; charset=utf-8",
@@ -141,13 +143,14 @@ class WebhookSender:
             ) as answer:
                 status = answer.status
         except TimeoutError:
-            return 0, f"no answer within {SECONDS:g} s"
+            return 0, said(cause_pb2.CAUSE_RECEIVER_SILENT, seconds=f"{SECONDS:g}")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return 0, _said(url, error)
+            return 0, wrong_with(url, error)
         except Exception as error:  # one odd address must not stop what goes to all others
             _log.error("a webhook's attempt failed", webhook=webhook["_id"], exc_info=error)
-            return 0, "the attempt failed"
-        return status, "" if 200 <= status < 300 else f"answered {status}"
+            return 0, said(cause_pb2.CAUSE_ATTEMPT_FAILED)
+        taken = 200 <= status < 300
+        return status, None if taken else said(cause_pb2.CAUSE_RECEIVER_REFUSED, status=status)
 
     def _keys(self, webhook: Document) -> list[str]:
         stored = [webhook["secret"]]
@@ -157,15 +160,23 @@ class WebhookSender:
         return [key for key in opened if key]
 
 
-def _said(url: str, error: Exception) -> str:
-    """Return what is wrong in words that tell nothing of our own network."""
+def _kept(wrong: Said | None) -> Document:
+    """Return what a delivery keeps of an attempt's end: English words, and their cause."""
+    if wrong is None:
+        return {"error": "", "error_words": b""}
+    words = causes.message(wrong).SerializeToString(deterministic=True)
+    return {"error": wrong.what, "error_words": words}
+
+
+def wrong_with(url: str, error: Exception) -> Said:
+    """Return what broke a call to an address; it tells nothing of our own network."""
     cause = error.__cause__ or error
     if isinstance(cause, PrivateTarget) or "private network" in str(error):
-        return "the host leads into a private network"
+        return said(cause_pb2.CAUSE_PRIVATE_NETWORK)
     if isinstance(error, aiohttp.ClientSSLError):
-        return "its certificate is not good"
+        return said(cause_pb2.CAUSE_CERTIFICATE_BAD)
     if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):
-        return f"the name {urlsplit(url).hostname} is not known"
+        return said(cause_pb2.CAUSE_HOST_UNKNOWN, host=urlsplit(url).hostname)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return "nobody listens there"
-    return "the connection broke"
+        return said(cause_pb2.CAUSE_NOBODY_LISTENS)
+    return said(cause_pb2.CAUSE_CONNECTION_BROKE)

@@ -170,11 +170,9 @@ class WebhookDesk:
         raise refusals.conflict()
 
     def _require_fit(self, given: Webhook, paths: tuple[str, ...]) -> None:
-        wrong = webhook_targets.fault(given.url, private=self._private) if "url" in paths else ""
-        if wrong:
-            raise refusals.field_invalid(
-                "webhook.url", said(cause_pb2.CAUSE_PUBLIC_ADDRESS_NEEDED, fault=wrong)
-            )
+        wrong = webhook_targets.fault(given.url, private=self._private) if "url" in paths else None
+        if wrong is not None:
+            raise refusals.field_invalid("webhook.url", wrong)
         unknown = [t for t in given.event_types if t not in TYPES] if "event_types" in paths else []
         if unknown:
             raise refusals.field_invalid(
@@ -210,6 +208,8 @@ def delivery(document: Document) -> WebhookDelivery:
         create_time=timestamp(document["create_ms"]),
         payload=bytes(document["payload"]).decode(),
     )
+    if document.get("error_words"):
+        shown_.last_error_words.ParseFromString(bytes(document["error_words"]))
     if document["last_ms"]:
         shown_.last_attempt_time.CopyFrom(timestamp(document["last_ms"]))
     if document["state"] == PENDING:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from services.chassis import causes
@@ -11,9 +13,11 @@ from services.matching.engine import ProcessEnded, SolverDied
 from services.matching.rounds.failure import failure
 from services.registry.domain import demands, offers
 from services.registry.domain.taxonomy import load_taxonomy as load
+from services.registry.usecases.webhook_sending import wrong_with
 from spareline.errors.v1 import cause_pb2
 from spareline.market.v1.demand_pb2 import Demand, Line
 from spareline.market.v1.offer_pb2 import Offer
+from spareline.market.v1.webhook_pb2 import WebhookDelivery
 from spareline.matching.v1.round_pb2 import BookSize, Round
 
 OWNER = "organizations/a"
@@ -77,3 +81,14 @@ def test_why_a_round_failed_is_told_in_the_readers_language() -> None:
     assert refusals.why_failed(Round(), "zh") == ""
     before = Round(failure="The service was stopped")  # of a time without causes
     assert refusals.why_failed(before, "zh") == "The service was stopped"
+
+
+def test_why_a_delivery_failed_is_told_in_the_readers_language() -> None:
+    url = "https://erp.example/in"
+    wrong = wrong_with(url, socket.gaierror())
+    sent = WebhookDelivery(last_error=wrong.what, last_error_words=causes.message(wrong))
+    assert sent.last_error == "The name erp.example is not known"
+    assert refusals.why_undelivered(sent, "en").startswith(sent.last_error + ". See that")
+    assert refusals.why_undelivered(sent, "zh").startswith("找不到域名 erp.example。")
+    before = WebhookDelivery(last_error="answered 500")  # of a time without causes
+    assert refusals.why_undelivered(before, "zh") == "answered 500"
