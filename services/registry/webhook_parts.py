@@ -25,7 +25,7 @@ def open_webhooks(
     sender = WebhookSender(store, seal, clock, private=private, days=settings.webhook_days)
     app.spawn(
         "webhook events",
-        bus.consume(webhook_events.DURABLE, webhook_events.SUBJECTS, follower.follow),
+        bus.consume_batches(webhook_events.DURABLE, webhook_events.SUBJECTS, follower.follow),
     )
     app.spawn("webhook sender", sender.run())
     return WebhookDesk(store, seal, clock, private=private)

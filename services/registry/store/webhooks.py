@@ -6,13 +6,10 @@ sender owns it while ``due_ms`` lies ahead: whoever moves that instant first mak
 
 from collections.abc import Sequence
 
-from pymongo.errors import BulkWriteError
-
 from services.chassis.aggregates import Aggregates, Document
-from services.chassis.mongo import Database
+from services.chassis.mongo import IDS_AT_ONCE, Database, insert_missing
 
 PENDING, DELIVERED, DEAD = "STATE_PENDING", "STATE_DELIVERED", "STATE_DEAD"
-_DUPLICATE = 11000
 _KEPT_MS = 30 * 86_400_000
 _MOST_LISTED = 1000
 
@@ -33,8 +30,11 @@ class Webhooks:
 
     async def of(self, organizations: Sequence[str]) -> list[Document]:
         """Return the webhooks of some organizations, the oldest first. They are few."""
-        condition = {"organization": {"$in": list(organizations)}}
-        found = await self.aggregates.collection.find(condition).to_list(None)
+        found: list[Document] = []
+        for start in range(0, len(organizations), IDS_AT_ONCE):
+            some = list(organizations[start : start + IDS_AT_ONCE])
+            condition = {"organization": {"$in": some}}
+            found += await self.aggregates.collection.find(condition).to_list(None)
         return sorted(found, key=lambda d: (int(d["create_ms"]), str(d["_id"])))
 
     async def of_all(self) -> list[Document]:
@@ -54,14 +54,7 @@ class Webhooks:
 
     async def add(self, deliveries: Sequence[Document]) -> None:
         """Store deliveries; those that are there already stay as they are."""
-        if not deliveries:
-            return
-        try:
-            await self._deliveries.insert_many(list(deliveries), ordered=False)
-        except BulkWriteError as error:
-            others = [e for e in error.details["writeErrors"] if e.get("code") != _DUPLICATE]
-            if others:
-                raise
+        await insert_missing(self._deliveries, deliveries)
 
     async def delivery(self, name: str) -> Document | None:
         """Return a delivery by its name."""

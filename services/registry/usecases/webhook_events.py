@@ -7,7 +7,8 @@ broken by it: whoever wants more reads the resource by its own rights.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError, Message
@@ -42,61 +43,78 @@ TYPES = _types()
 SUBJECTS = tuple(sorted(TYPES))
 
 
+@dataclass(frozen=True, slots=True)
+class _News:
+    """An event, taken apart. ``concerned``: the organizations that it is about; None: everyone."""
+
+    event: Delivery
+    noun: str
+    resource: Message
+    concerned: frozenset[str] | None
+
+
 class WebhookEvents:
-    """Turns each event into one delivery per webhook that wants it."""
+    """Turns each event into one delivery per webhook that wants it.
+
+    What has come is taken up together, and the webhooks are read once for all of it: after the
+    events came, so that a webhook gets all that happened since it was made.
+    """
 
     def __init__(self, store: Webhooks, organizations: Organizations, clock: Clock) -> None:
         self._store = store
         self._organizations = organizations
         self._clock = clock
 
-    async def follow(self, event: Delivery) -> None:
-        """Take up one event; one that came before changes nothing. Raises Poison."""
-        noun = event.subject.split(".")[1]
-        try:
-            message = TYPES[event.subject].FromString(event.payload)
-        except (KeyError, DecodeError) as error:
-            raise Poison(f"no event of ours: {event.subject}") from error
-        resource: Message = getattr(message, noun)
-        if getattr(resource, "what_if", False):
-            return  # only operators may know of it
-        concerned = _concerned(noun, resource)
-        acting = await self._acting(concerned or set())
-        webhooks = await (
-            self._store.of_all() if concerned is None else self._store.of(sorted(acting))
-        )
-        wanted = [(d, Webhook.FromString(d["body"])) for d in webhooks]
-        identity = event.id if _ID.fullmatch(event.id) else _digest(event)
+    async def follow(self, events: Sequence[Delivery]) -> None:
+        """Take up events; those that came before change nothing. Raises Poison."""
+        news = [each for each in map(_taken_apart, events) if each is not None]
+        delegates = await self._delegates({name for each in news for name in each.concerned or ()})
+        webhooks = await self._webhooks(news, delegates)
         await self._store.add(
-            [
-                self._delivery(document, event, identity, noun, resource, acting)
-                for document, webhook in wanted
-                if not webhook.paused
-                and (not webhook.event_types or event.subject in webhook.event_types)
-            ]
+            [delivery for each in news for delivery in self._deliveries(each, webhooks, delegates)]
         )
 
-    async def _acting(self, concerned: set[str]) -> dict[str, list[str]]:
-        """Return, by who acts, for which of the concerned: each itself, and its delegates."""
-        acting: dict[str, list[str]] = {}
+    async def _delegates(self, concerned: set[str]) -> dict[str, Sequence[str]]:
+        """Return who acts for each of the organizations beside itself."""
+        if not concerned:
+            return {}
         found = await self._organizations.get_many(sorted(concerned))
-        for name in sorted(concerned):
-            acting.setdefault(name, []).append(name)
-            for platform in found[name].delegates if name in found else ():
-                acting.setdefault(platform, []).append(name)
-        return acting
+        return {name: found[name].delegates if name in found else () for name in concerned}
+
+    async def _webhooks(
+        self, news: Sequence[_News], delegates: Mapping[str, Sequence[str]]
+    ) -> list[tuple[Document, Webhook]]:
+        if not news:
+            return []
+        if any(each.concerned is None for each in news):
+            found = await self._store.of_all()
+        else:
+            acting = {*delegates, *(each for some in delegates.values() for each in some)}
+            found = await self._store.of(sorted(acting))
+        return [(document, Webhook.FromString(document["body"])) for document in found]
+
+    def _deliveries(
+        self,
+        news: _News,
+        webhooks: Sequence[tuple[Document, Webhook]],
+        delegates: Mapping[str, Sequence[str]],
+    ) -> Iterator[Document]:
+        acting = _acting(news.concerned or frozenset(), delegates)
+        for document, webhook in webhooks:
+            told = news.concerned is None or document["organization"] in acting
+            wanted = not webhook.event_types or news.event.subject in webhook.event_types
+            if told and wanted and not webhook.paused:
+                yield self._delivery(document, news, acting)
 
     def _delivery(
         self,
         webhook: Document,
-        event: Delivery,
-        identity: str,
-        noun: str,
-        resource: Message,
+        news: _News,
         acting: Mapping[str, list[str]],
     ) -> Document:
-        now = self._clock()
-        plain = MessageToDict(resource)
+        now, event = self._clock(), news.event
+        identity = event.id if _ID.fullmatch(event.id) else _digest(event)
+        plain = MessageToDict(news.resource)
         subject = str(plain.get("name", ""))
         body = {
             "specversion": "1.0",
@@ -107,7 +125,7 @@ class WebhookEvents:
             "time": event.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "datacontenttype": "application/json",
             "data": {
-                "kind": noun,
+                "kind": news.noun,
                 "name": subject,
                 "state": plain.get("state", ""),
                 "generation": plain.get("generation", "0"),
@@ -132,14 +150,38 @@ class WebhookEvents:
         }
 
 
-def _concerned(noun: str, resource: Message) -> set[str] | None:
+def _taken_apart(event: Delivery) -> _News | None:
+    """Return what an event says; None when nobody is to be told. Raises Poison."""
+    noun = event.subject.split(".")[1]
+    try:
+        message = TYPES[event.subject].FromString(event.payload)
+    except (KeyError, DecodeError) as error:
+        raise Poison(f"no event of ours: {event.subject}") from error
+    resource: Message = getattr(message, noun)
+    if getattr(resource, "what_if", False):
+        return None  # only operators may know of it
+    return _News(event, noun, resource, _concerned(noun, resource))
+
+
+def _concerned(noun: str, resource: Message) -> frozenset[str] | None:
     """Return the organizations that an event is about; None: everyone."""
     if noun == "round":
         return None
     if noun == "proposal":
         parties: Iterable[Message] = getattr(resource, "parties", ())
-        return {getattr(party, "organization", "") for party in parties} - {""}
-    return {"/".join(str(getattr(resource, "name", "")).split("/")[:2])}
+        return frozenset(getattr(party, "organization", "") for party in parties) - {""}
+    return frozenset({"/".join(str(getattr(resource, "name", "")).split("/")[:2])})
+
+
+def _acting(
+    concerned: frozenset[str], delegates: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Return, by who acts, for which of the concerned: each itself, and its delegates."""
+    acting: dict[str, list[str]] = {}
+    for name in sorted(concerned):
+        for who in (name, *delegates[name]):
+            acting.setdefault(who, []).append(name)
+    return acting
 
 
 def _digest(event: Delivery) -> str:

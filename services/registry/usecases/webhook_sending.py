@@ -106,10 +106,7 @@ class WebhookSender:
             return
         attempts = delivery["attempts"] + 1
         webhook = await self._store.aggregates.get(delivery["webhook"])
-        if webhook is None:
-            status, wrong = 0, said(cause_pb2.CAUSE_WEBHOOK_ENDED)
-        else:
-            status, wrong = await self._post(session, webhook, delivery)
+        status, wrong = await self._post(session, webhook, delivery)
         now = self._clock()
         fields: Document = {"status": status, "last_ms": now, **_kept(wrong)}
         if wrong is None:
@@ -121,9 +118,11 @@ class WebhookSender:
         await self._store.settle(delivery["_id"], attempts, fields)
 
     async def _post(
-        self, session: aiohttp.ClientSession, webhook: Document, delivery: Document
+        self, session: aiohttp.ClientSession, webhook: Document | None, delivery: Document
     ) -> tuple[int, Said | None]:
         """Return the status of the answer, and what is wrong."""
+        if webhook is None:
+            return 0, said(cause_pb2.CAUSE_WEBHOOK_ENDED)
         url = Webhook.FromString(webhook["body"]).url
         wrong = webhook_targets.fault(url, private=self._private)
         if wrong is not None:
