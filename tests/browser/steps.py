@@ -7,6 +7,8 @@ import uuid
 from tests.browser.chromium import Visitor
 
 PASSWORD = "correct horse battery"
+# A busy machine compiles, solves and explains slowly; a round of a test market takes seconds.
+ROUND_SECONDS = 180
 SUBMIT = "main form button:not(.visually-hidden)"
 
 
@@ -83,5 +85,6 @@ async def run_round(operator: Visitor) -> None:
         operator.faults.clear()
         await operator.page.wait_for_timeout(1_000)
     # The page follows the round by itself and loads again when it has ended.
-    await operator.page.locator("[data-round]").wait_for(state="detached", timeout=60_000)
+    ended = operator.page.locator("[data-round]")
+    await ended.wait_for(state="detached", timeout=ROUND_SECONDS * 1000)
     await operator.picture("08-round")

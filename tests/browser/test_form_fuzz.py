@@ -94,9 +94,7 @@ async def firm(stack: Stack) -> AsyncIterator[Firm]:
         yield found
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sent=_forms())
 async def test_no_form_is_answered_with_a_fault_of_ours(
     firm: Firm, sent: tuple[str, dict[str, str]]
@@ -110,9 +108,7 @@ async def test_no_form_is_answered_with_a_fault_of_ours(
         assert f'value="{form["title"].strip()}"' in html.unescape(text)
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=_VALUES, path=st.sampled_from(sorted(_FIELDS)), form=st.booleans())
 async def test_no_words_are_answered_with_a_fault_of_ours(
     firm: Firm, words: str, path: str, form: bool

@@ -276,7 +276,6 @@ def test_proposals_and_ledger_follow_the_model(world: World) -> None:
         settings=settings(
             max_examples=15,
             stateful_step_count=10,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             derandomize=False,
         ),

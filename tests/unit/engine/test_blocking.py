@@ -32,7 +32,7 @@ def test_a_full_slot_is_left_by_what_is_worth_less() -> None:
     assert 1 not in blocking(market, 0, 0, 0, 0, 4, 0, 2, 2)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(market=tiny())
 def test_whoever_is_worth_nothing_never_blocks(market: Market) -> None:
     found = blocking_pairs(market, np.zeros(market.variables, dtype=np.int64))

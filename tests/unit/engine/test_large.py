@@ -53,7 +53,7 @@ def walked(market: Market, workers: int, units: float = 0.02) -> LargePart:
     return part
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tiny())
 def test_what_is_served_keeps_every_rule_and_stays_below_the_optimum(market: Market) -> None:
     part = LargePart(market, 1)
@@ -71,7 +71,7 @@ def test_what_is_served_keeps_every_rule_and_stays_below_the_optimum(market: Mar
     assert value(market, part.quantity()) == swept
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(tiny(), st.integers(0, 2**31))
 def test_the_compiled_bound_is_the_one_of_the_arrays(market: Market, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -84,7 +84,7 @@ def test_the_compiled_bound_is_the_one_of_the_arrays(market: Market, seed: int) 
         assert prove(market, scale, slot, cap, budget) == by_arrays
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**31))
 def test_union_and_find_gives_the_labels_of_label_hooking(seed: int) -> None:
     rng = np.random.default_rng(seed)

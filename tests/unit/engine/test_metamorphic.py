@@ -20,7 +20,7 @@ def optimum(market: Market) -> int:
     return result.objective
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(tiny(), st.integers(0, 2**31))
 def test_more_capacity_never_lowers_the_optimum(market: Market, seed: int) -> None:
     more = np.random.default_rng(seed).integers(0, 3, market.slots)
@@ -28,7 +28,7 @@ def test_more_capacity_never_lowers_the_optimum(market: Market, seed: int) -> No
     assert optimum(wider) >= optimum(market)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(tiny())
 def test_a_looser_rule_never_lowers_the_optimum(market: Market) -> None:
     free = market.with_arrays(
@@ -37,7 +37,7 @@ def test_a_looser_rule_never_lowers_the_optimum(market: Market) -> None:
     assert optimum(free) >= optimum(market)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(tiny(), st.integers(2, 1000))
 def test_scaling_the_weights_scales_the_value(market: Market, times: int) -> None:
     terms = tuple(
@@ -53,7 +53,7 @@ def test_scaling_the_weights_scales_the_value(market: Market, times: int) -> Non
     assert optimum(replace(market, terms=terms)) == times * optimum(market)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(tiny(), st.integers(0, 2**31))
 def test_renaming_and_reordering_change_nothing_in_value(market: Market, seed: int) -> None:
     assert optimum(shuffled(market, np.random.default_rng(seed))) == optimum(market)

@@ -30,9 +30,7 @@ from services.matching.engine.objective import value
 from tests.unit.engine import brute
 from tests.unit.engine.markets import middling, small, tiny
 
-QUICK = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+QUICK = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 EXACT = Options(deterministic_limit=20.0, time_limit_seconds=60.0)
 
 
@@ -73,7 +71,7 @@ def test_greedy_is_always_feasible(market: Market, seed: int, priced: bool) -> N
     assert brute.feasible(market, tuple(quantity.tolist()))
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80, derandomize=True)
 @given(tiny(most=800), st.integers(0, 2**16))
 def test_a_walk_over_neighbourhoods_stays_feasible_and_only_climbs(
     market: Market, seed: int
@@ -105,7 +103,7 @@ def test_neighbourhoods_lift_a_large_part_above_its_sweep() -> None:
     assert walk.value > value(market, first)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(tiny(), st.integers(0, 100))
 def test_more_capacity_never_lowers_the_optimum(market: Market, pick: int) -> None:
     more = market.slot_capacity.copy()
@@ -115,7 +113,7 @@ def test_more_capacity_never_lowers_the_optimum(market: Market, pick: int) -> No
     assert solve_value(market.with_arrays(slot_capacity=more)) >= solve_value(market)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(tiny(), st.integers(2, 9))
 def test_scaling_the_terms_scales_the_value(market: Market, factor: int) -> None:
     terms = tuple(
@@ -132,7 +130,7 @@ def test_scaling_the_terms_scales_the_value(market: Market, factor: int) -> None
     assert solve_value(replace(market, terms=terms)) == factor * solve_value(market)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(tiny(), st.randoms(use_true_random=False))
 def test_reordering_keeps_the_value(market: Market, random: object) -> None:
     assert solve_value(reversed_order(market)) == solve_value(market)

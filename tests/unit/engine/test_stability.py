@@ -47,7 +47,7 @@ def _top(market: Market, x: int) -> int:
     return int(min(fits, market.line_quantity[market.pair_line[pair]]))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(tiny(most=120), st.sampled_from([1, 50, 300, 1000]))
 def test_as_few_pairs_block_as_brute_force_finds_for_the_same_price(
     market: Market, permille: int

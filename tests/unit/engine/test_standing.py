@@ -25,7 +25,7 @@ def sound(one: Standing) -> bool:
     return brute.feasible(market, tuple(quantity.tolist()))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(market=tiny(), seed=st.integers(0, 1000))
 def test_any_run_of_changes_stays_feasible_and_is_counted_right(market: Market, seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -48,7 +48,7 @@ def test_any_run_of_changes_stays_feasible_and_is_counted_right(market: Market, 
         assert gone.after == back.before <= back.after == one.value
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(market=tiny(most=800))
 def test_what_comes_back_is_served_as_brute_force_says(market: Market) -> None:
     one = standing(market)

@@ -20,9 +20,7 @@ from tests.unit.engine import brute
 from tests.unit.engine.markets import small, tiny_transport, transport
 
 MODULE = "services.matching.engine.searching"
-QUICK = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+QUICK = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 
 @QUICK

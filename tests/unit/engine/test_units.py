@@ -73,7 +73,7 @@ def told(result: Result) -> tuple[object, ...]:
 
 
 @given(tiny(pins=True))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_unit_travels_without_loss(market: Market) -> None:
     data = pack_unit(Unit(market, 7, 0.1 + 0.2, 1.5, 9.0))
     again = unpack_unit(data, 3.0)

@@ -148,7 +148,7 @@ def test_a_claimed_objective_is_recomputed(market: Market, result: Result) -> No
     assert (verdict.ok, verdict.broken) == (False, "objective")
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(tiny(most=200), st.integers(0, 2**32 - 1))
 def test_any_prices_prove_a_bound_and_both_counts_agree(market: Market, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -162,7 +162,7 @@ def test_any_prices_prove_a_bound_and_both_counts_agree(market: Market, seed: in
     assert bound >= best
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(tiny(most=200), st.integers(0, 2**32 - 1))
 def test_prices_per_pair_prove_a_bound_and_both_counts_agree(market: Market, seed: int) -> None:
     """Minimum runs and sequences count there, whatever other rules are on."""

@@ -86,7 +86,7 @@ def finished(market: Market) -> WholeSearch | None:
     return search
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(tiny_whole())
 def test_equals_brute_force_with_bounds_above_it(market: Market) -> None:
     best = brute.optimum(market)
@@ -104,7 +104,7 @@ def test_equals_brute_force_with_bounds_above_it(market: Market) -> None:
     assert search.upper == best
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(st.one_of(tiny_whole(), tiny_whole(factor=10**7)), st.integers(0, 2**32 - 1))
 def test_any_demand_prices_prove_a_bound_and_both_counts_agree(market: Market, seed: int) -> None:
     if checker.not_whole(market):

@@ -123,7 +123,7 @@ _FORMS: Any = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(values=_FORMS)
 def test_no_form_breaks_it_and_what_was_typed_stays(values: dict[str, Any]) -> None:
     """Whatever is sent, the form is read, and either it is right or something is marked."""

@@ -239,7 +239,7 @@ _PIECES = st.sampled_from(_ODD.split(" "))
 _TEXTS: Any = st.one_of(st.text(max_size=80), st.lists(_PIECES, max_size=12).map(" ".join))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(text=_TEXTS, today=st.dates(date(2024, 1, 1), date(2040, 12, 31)))
 def test_no_text_breaks_it(text: str, today: date) -> None:
     understood = sentence.read(text, today)

@@ -40,7 +40,7 @@ def _varied(seed: int) -> BookSnapshot:
     return book
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**31))
 @example(12795)  # a line out of reach of all places, and an offer of unknown place
 def test_the_grid_finds_the_same_pairs_and_counts_the_same_funnels(seed: int) -> None:
@@ -70,7 +70,7 @@ def test_a_large_book_takes_the_grid(monkeypatch: object) -> None:
     assert isinstance(pairs.eligible(tables).by_line, pairs.LazyFunnels)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2**31), st.booleans())
 def test_nobody_within_reach_is_missed_anywhere_on_the_globe(seed: int, poles: bool) -> None:
     rng = np.random.default_rng(seed)

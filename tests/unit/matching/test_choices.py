@@ -99,7 +99,7 @@ def test_without_time_the_only_partner_is_worth_its_demand() -> None:
 
 
 @pytest.mark.parametrize(("hidden", "seconds"), [(False, 30.0), (True, 30.0), (True, 0.0)])
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 10_000))
 def test_the_stated_loss_is_true(hidden: bool, seconds: float, seed: int) -> None:
     """Against the whole market solved without the pair: exact where all is public, else at most."""

@@ -208,7 +208,7 @@ def applied(posting: Demand | Offer, found: Counterfactual) -> Demand | Offer:
     return changed
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10_000))
 def test_every_counterfactual_comes_true(seed: int) -> None:
     book = books.random_book(seed, 5, 6)

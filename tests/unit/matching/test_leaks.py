@@ -158,7 +158,7 @@ POLICIES = (
 )
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10_000), st.data())
 def test_a_limit_price_shows_as_its_step_alone(seed: int, data: st.DataObject) -> None:
     book = books.random_book(seed, 5, 6)
@@ -174,7 +174,7 @@ def test_a_limit_price_shows_as_its_step_alone(seed: int, data: st.DataObject) -
             assert one.seen_by(reader) == other.seen_by(reader)
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10_000), st.data())
 def test_a_hidden_offer_price_shows_as_its_step_alone(seed: int, data: st.DataObject) -> None:
     book = books.random_book(seed, 5, 6)

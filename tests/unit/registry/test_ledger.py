@@ -263,4 +263,4 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestLedgerAgainstModel = LedgerMachine.TestCase
-TestLedgerAgainstModel.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestLedgerAgainstModel.settings = settings(max_examples=80, stateful_step_count=40)

@@ -112,7 +112,7 @@ def counted(found: Sequence[Item], read: Callable[[Market], list[float]]) -> Fig
     return np.array(columns).T
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6), st.integers(1, 9), st.integers(1, 22))
 def test_no_sums_and_differences_of_counts_are_about_few_firms(
     seed: int, firms: int, count: int
@@ -125,7 +125,7 @@ def test_no_sums_and_differences_of_counts_are_about_few_firms(
     assert spans(rows, found) == []
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6), st.integers(3, 9), st.integers(3, 22))
 def test_no_sums_and_differences_of_weeks_are_about_few_firms(
     seed: int, firms: int, count: int
@@ -210,7 +210,7 @@ def demand(limit: int, quantity: int, title: str) -> Demand:
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), st.integers(1, 10**6), st.text(min_size=1))
 def test_what_is_hidden_goes_into_nothing(price: int, quantity: int, title: str) -> None:
     def known(amount: int, ticks: int, words: str) -> object:
@@ -227,7 +227,7 @@ def test_what_is_hidden_goes_into_nothing(price: int, quantity: int, title: str)
     assert known(price, quantity, title) == known(1, 1, "another")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 10**6), st.integers(0, 60))
 def test_an_even_spread_loses_nothing(quantity: int, length: int) -> None:
     shares = spread(quantity, 5, 5 + length)
