@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from services.chassis.errors import DomainError
-from services.gateway.audit_words import CHANGES, READING
+from services.gateway import audit_words
+from services.gateway.audit_words import CHANGES, OUTCOMES, READING
 from services.gateway.formats import ZONE
 from services.gateway.forms import fields
 from services.gateway.keys import DOWNLOADS
@@ -76,6 +77,9 @@ async def _page(request: web.Request, template: str, parent: str) -> web.Respons
         query=urlencode(filters),
         actions={name: words(text) for name, text in CHANGES.items()},
         reading=words(READING),
+        thing=lambda name: audit_words.thing(name, signed_in(request).organization, words),
+        fields=lambda paths: audit_words.fields(paths, words),
+        outcomes={name: words(text) for name, text in OUTCOMES.items()},
         methods=sorted(((name, words(text)) for name, text in CHANGES.items()), key=lambda c: c[1]),
     )
 
