@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp_session import get_session
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.gateway import formats, refusals
+from services.gateway import formats, refusals, terms
 from services.gateway.languages import LANGUAGE, LANGUAGES, gettext, translations
 from services.gateway.middleware import security
 from services.gateway.people import PERSON
@@ -42,6 +42,7 @@ def environment(language: str) -> Environment:
     env.globals.update(asset=asset, language=language, languages=LANGUAGES)
     env.filters.update(formats.filters(language))
     env.filters["why_failed"] = lambda round_: refusals.why_failed(round_, language)
+    env.tests["report_due"] = terms.report_due
     env.filters["why_undelivered"] = lambda sent: refusals.why_undelivered(sent, language)
     return env
 

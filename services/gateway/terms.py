@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spareline.matching.v1.proposal_pb2 import CounterLeg, Leg, Proposal
+from spareline.matching.v1.proposal_pb2 import CounterLeg, Leg, Party, Proposal
+
+_REMINDED = "overdue"  # as the history of a proposal names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +83,10 @@ def _change(leg: Leg, asked: CounterLeg) -> LegChange:
 def _amount(change: LegChange) -> int:
     ticks = sum(week.asked for week in change.weeks)
     return change.asked_price * ticks + change.leg.setup_price
+
+
+def report_due(proposal: Proposal) -> bool:
+    """Return whether the reader was reminded to say how an agreed proposal went."""
+    reminded = any(entry.event == _REMINDED for entry in proposal.history)
+    silent = any(party.own and party.answer == Party.ANSWER_ACCEPTED for party in proposal.parties)
+    return proposal.state == Proposal.STATE_CONFIRMED and reminded and silent

@@ -26,13 +26,17 @@ WEEKS = 12
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """An offer's next weeks: one balance for each, and their sums in ticks."""
+    """An offer's next weeks: one balance for each, and their sums in ticks.
+
+    ``worth`` is what the free part would earn at the offer's price, in minor units.
+    """
 
     offer: Offer
     weeks: Sequence[PeriodBalance]
     free: int
     held: int
     committed: int
+    worth: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ def outlook(offer: Offer, weeks: Sequence[str]) -> Outlook:
     known = {balance.period: balance for balance in offer.balances}
     found = [known.get(week) or PeriodBalance(period=week) for week in weeks]
     held, committed = sum(b.held for b in found), sum(b.committed for b in found)
-    return Outlook(offer, found, sum(b.capacity for b in found) - held - committed, held, committed)
+    free = sum(b.capacity for b in found) - held - committed
+    return Outlook(offer, found, free, held, committed, free * offer.unit_price)
 
 
 def standing(demand: Demand) -> Standing:

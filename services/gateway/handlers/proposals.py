@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -42,6 +42,7 @@ GROUPS: Mapping[str, tuple[int, ...]] = {
     ),
 }
 _WEEKS_TO_CHOOSE = 26
+_AT_ONCE = 50
 
 
 def name_of(request: web.Request) -> str:
@@ -72,16 +73,16 @@ async def listing(request: web.Request) -> web.Response:
     person = signed_in(request)
     group = request.query.get("show", "open")
     states = GROUPS.get(group, GROUPS["open"])
+    wanted = matching.ListProposalsRequest(
+        parent="rounds/-",
+        party=person.organization,
+        states=[_State.Name(state) for state in states],  # type: ignore[arg-type]
+        page_size=_AT_ONCE,
+        page_token=request.query.get("page", ""),
+    )
     calls = caller(request)
-    page = await calls.call(
-        calls.services.matching.ListProposals,
-        matching.ListProposalsRequest(
-            parent="rounds/-",
-            party=person.organization,
-            states=[_State.Name(state) for state in states],  # type: ignore[arg-type]
-            page_size=50,
-            page_token=request.query.get("page", ""),
-        ),
+    page, reports = await asyncio.gather(
+        calls.call(calls.services.matching.ListProposals, wanted), _reports_due(request)
     )
     mine = [proposal for proposal in page.proposals if waits_for_me(proposal)]
     return await render(
@@ -90,6 +91,7 @@ async def listing(request: web.Request) -> web.Response:
         proposals=page.proposals,
         mine=mine,
         together=person.may_trade and sum(not p.HasField("counter") for p in mine) > 1,
+        reports=reports,
         others=[proposal for proposal in page.proposals if not waits_for_me(proposal)],
         next_page=page.next_page_token,
         group=group if group in GROUPS else "open",
@@ -99,6 +101,22 @@ async def listing(request: web.Request) -> web.Response:
         request_id=str(uuid.uuid4()),
         form=fields.Form(),
     )
+
+
+async def _reports_due(request: web.Request) -> Sequence[Proposal]:
+    """Return the agreed proposals of which the reader was asked how they went."""
+    if request.query.get("show", "open") != "open" or request.query.get("page"):
+        return ()
+    calls = caller(request)
+    wanted = matching.ListProposalsRequest(
+        parent="rounds/-",
+        party=signed_in(request).organization,
+        states=[_State.Name(_State.STATE_CONFIRMED)],
+        awaiting_answer=True,
+        page_size=_AT_ONCE,
+    )
+    found = await calls.call(calls.services.matching.ListProposals, wanted)
+    return tuple(found.proposals)
 
 
 async def show(request: web.Request) -> web.Response:

@@ -36,6 +36,12 @@ def silent(proposal: proposal_pb2.Proposal) -> set[int]:
     return {i for i, party in enumerate(proposal.parties) if party.answer == accepted}
 
 
+def reports_awaited(proposal: proposal_pb2.Proposal) -> set[int]:
+    """Return the indexes of the parties that were reminded and have not reported yet."""
+    due = proposal.state == Proposal.STATE_CONFIRMED and _reminded(proposal)
+    return silent(proposal) if due else set()
+
+
 def remind(proposal: proposal_pb2.Proposal, now: datetime) -> Move:
     """Remind, once, whoever has not reported. Raises FailedPrecondition (PROPOSAL_STATE)."""
     if _reminded(proposal):

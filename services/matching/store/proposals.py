@@ -293,7 +293,7 @@ def _fields(proposal: proposal_pb2.Proposal, todo: Todo) -> dict[str, Any]:
 def _keys(proposal: proposal_pb2.Proposal) -> list[str]:
     parties = _parties(proposal)
     postings = sorted({proposal.demand, *(leg.offer for leg in proposal.legs)})
-    waiting = sorted(counters.waits_for(proposal))
+    waiting = sorted(counters.waits_for(proposal) | overdue.reports_awaited(proposal))
     return [
         _ALL,
         _in(proposal.round),

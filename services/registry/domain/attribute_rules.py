@@ -35,6 +35,11 @@ from spareline.errors.v1 import cause_pb2
 Role = Literal["offer", "demand"]
 
 TEXT_LIMIT = 300
+_NO_UNIT = ("", "1")
+_NUMERIC = {
+    AttributeType.INTEGER: (cause_pb2.CAUSE_WANTS_NUMBER, cause_pb2.CAUSE_WANTS_PLAIN_NUMBER),
+    AttributeType.RANGE: (cause_pb2.CAUSE_WANTS_RANGE, cause_pb2.CAUSE_WANTS_PLAIN_RANGE),
+}
 """Longest text value, in characters."""
 
 RULES_BY_TYPE: Mapping[AttributeType, frozenset[Rule]] = {
@@ -218,10 +223,11 @@ def _wanted(attribute: Attribute, role: Role) -> Said:
     if attribute.type is AttributeType.TEXT:
         return said(cause_pb2.CAUSE_WANTS_TEXT, most=TEXT_LIMIT)
     if attribute.type in (AttributeType.INTEGER, AttributeType.RANGE):
-        ranged = attribute.type is AttributeType.RANGE
-        cause = cause_pb2.CAUSE_WANTS_RANGE if ranged else cause_pb2.CAUSE_WANTS_NUMBER
-        unit = attribute.unit or "1"
-        return said(cause, least=attribute.minimum, most=attribute.maximum, unit=unit)
+        bounds = {"least": attribute.minimum, "most": attribute.maximum}
+        with_unit, plain = _NUMERIC[attribute.type]
+        if attribute.unit in _NO_UNIT:
+            return said(plain, **bounds)
+        return said(with_unit, **bounds, unit=attribute.unit)
     many = _takes_many(attribute, role)
     cause = cause_pb2.CAUSE_WANTS_SOME_OF if many else cause_pb2.CAUSE_WANTS_ONE_OF
     return said(cause, choices=", ".join(attribute.choices))

@@ -12,8 +12,9 @@ from services.chassis.aggregates import Aggregates
 from services.chassis.events import Bus, Delivery
 from services.chassis.mongo import Database
 from services.chassis.outbox import Relay
+from services.matching.domain.proposals import Report, report
 from services.matching.leases import Leases
-from services.matching.store.proposals import Draft, Proposals
+from services.matching.store.proposals import Draft, Filter, Proposals, Todo
 from services.registry.domain.instants import now_ms
 from services.registry.store.accounts import Accounts
 from services.registry.store.mail import Mail
@@ -73,6 +74,24 @@ async def test_copies_that_sweep_at_once_remind_of_it_once(
     again = await store.get("rounds/r/proposals/past")
     assert again is not None
     assert [entry.event for entry in again.proposal.history] == ["overdue"]
+
+
+async def waits(store: Proposals, party: str) -> list[str]:
+    found = await store.page(Filter(party=party, awaiting=True), "", 10)
+    return [each.name[-4:] for each in found]
+
+
+async def test_who_was_reminded_finds_it_among_what_waits_until_it_has_reported(
+    store: Proposals,
+) -> None:
+    assert await waits(store, BUYER) == []
+    await copy(store).remind()
+    assert [await waits(store, firm) for firm in FIRMS] == [["past"], ["past"], []]
+    stored = await store.get("rounds/r/proposals/past")
+    assert stored is not None
+    reported = report(stored.proposal, BUYER, Report(Party.ANSWER_FULFILLED), datetime.now(UTC))
+    assert await store.save(stored, reported, Todo.NOTHING)
+    assert [await waits(store, firm) for firm in FIRMS] == [[], ["past"], []]
 
 
 class Dying:

@@ -145,6 +145,7 @@ def test_a_whole_offer_and_a_small_demand_fit(taxonomy: Taxonomy) -> None:
         ({"axes": True}, "no whole number", "a whole number"),
         ({"axes": (3, 5)}, "no whole number", "a whole number"),
         ({"axes": 12}, "in range", "from 2 to 9"),
+        ({"travel_x_mm": "long"}, "in range", "(mm)"),
         ({"materials": ["unobtainium"]}, "unobtainium is not a choice", "aluminium, carbon-steel"),
         ({"materials": []}, "takes choices", "one or more of"),
         ({"materials": 3}, "takes choices", "one or more of"),
@@ -158,6 +159,7 @@ def test_a_wrong_value_is_named_with_its_mend(
     assert problem.field == f"attributes.{next(iter(change))}"
     assert what in problem.said.what
     assert mend in problem.said.mend
+    assert "(1)" not in problem.said.mend  # a number of axes has no unit to name
 
 
 def test_an_offer_has_to_state_what_is_required(taxonomy: Taxonomy) -> None:

@@ -139,16 +139,16 @@ function weekGrid(box) {
   form.querySelectorAll("[data-row=weeks]").forEach((row, i) => {
     if (i > 0 && !row.querySelector("input").value) row.hidden = true;
   });
-  form.querySelector("[data-more=weeks]")?.remove();
   box.open = true;
   fill(true);
 }
 
-// A draft is kept some seconds after the last stroke, so that a dead battery costs nothing.
+// A draft is kept some seconds after the last stroke, so that a dead battery costs nothing, and when the page goes.
 function keepDrafts(form) {
   const note = form.querySelector("[data-kept]");
   let timer = 0;
   async function keep() {
+    timer = 0;
     const sent = new FormData(form);
     sent.set("action", "draft");
     const answer = await fetch(form.getAttribute("action"), {
@@ -164,7 +164,16 @@ function keepDrafts(form) {
     clearTimeout(timer);
     timer = setTimeout(keep, 3000);
   });
-  form.addEventListener("submit", () => clearTimeout(timer));
+  form.addEventListener("submit", () => {
+    clearTimeout(timer);
+    timer = 0;
+  });
+  // Closing the tab, or going to another app, does not wait for those seconds.
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState !== "hidden" || !timer) return;
+    clearTimeout(timer);
+    keep();
+  });
 }
 
 document.querySelectorAll("[data-week-grid]").forEach(weekGrid);

@@ -52,18 +52,6 @@ function live(address) {
   window.addEventListener("pagehide", () => source.close());
 }
 
-// "Add another" shows the next of the rows that the server has laid out hidden.
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-more]");
-  if (!button) return;
-  const hidden = document.querySelectorAll(`[data-row="${button.dataset.more}"][hidden]`);
-  if (hidden.length) {
-    hidden[0].hidden = false;
-    hidden[0].querySelector("input, select")?.focus();
-  }
-  if (hidden.length <= 1) button.hidden = true;
-});
-
 // A form that is being sent cannot be sent twice by an impatient thumb.
 document.addEventListener("submit", (event) => {
   const form = event.target;
