@@ -24,9 +24,11 @@ from services.matching.engine.sides import homes, sides_of, walk_order
 # Turns of the walk per unit of deterministic time, on the whole part.
 TURNS_PER_UNIT = 60_000
 ROUNDS = 12
-# A side is not cut smaller than this many demands, nor a part into more than MOST_SIDES.
-SMALLEST_SIDE = 5000
+# A part of this many demands is cut in two, of n squared times as many in n times as many sides.
+SMALLEST_CUT = 5000
 MOST_SIDES = 16
+# Cuts that take turns: two walks over the offers, three places where sides begin.
+CUTS = 6
 # How often in a thousand looks the walk overlooks a pair, so that it does not always choose alike.
 BLINKS = 100
 # Turns between two looks at the clock.
@@ -122,7 +124,7 @@ class LargePart:
     ) -> bool:
         """Walk for so many units of deterministic time, or to ``goal``; whether it could end."""
         c, s, m = self._rows, self._state, self._market
-        count = int(np.clip(m.demands // SMALLEST_SIDE, 1, MOST_SIDES))
+        count = int(np.clip(2 * np.sqrt(m.demands / SMALLEST_CUT), 1, MOST_SIDES))
         desks = [new_desk(c, seed * MOST_SIDES + at, BLINKS) for at in range(count)]
         memories = [new_memory(c, seed * MOST_SIDES + at) for at in range(count)]
         orders = [np.empty(m.offers, dtype=np.int64) for _ in range(2)]
@@ -131,9 +133,14 @@ class LargePart:
         turns = max(1, int(units * TURNS_PER_UNIT) // ROUNDS)
         home = np.empty(m.demands, dtype=np.int64)
         mean = float(s.worth[s.worth > 0].mean()) if (s.worth > 0).any() else 1.0
+
+        def cut(at: int) -> IntArray:
+            return sides_of(c, orders[at % 2], count, at // 2 / (CUTS // 2))
+
         with ThreadPoolExecutor(self._workers, thread_name_prefix="walk") as pool:
+            cuts = list(pool.map(cut, range(CUTS if count > 1 else 1)))
             for turn in range(ROUNDS):
-                side = sides_of(c, orders[turn % 2], count, (turn // 2 % 3) / 3 if count > 1 else 0)
+                side = cuts[turn % len(cuts)]
                 homes(c, s, self._price, side, home)
                 shared = self._share_caps(side, count)
                 seeds = self._seeds()
@@ -191,13 +198,13 @@ class LargePart:
         return np.asarray(s.worth - spent, dtype=np.float64)
 
     def _share_caps(self, side: IntArray, count: int) -> list[IntArray]:
-        """What is left of each cap, in equal parts for the sides that could use it."""
+        """What is left of each cap, shared by the sides as its pairs are."""
         c, left = self._rows, self._state.cap_left
         if count == 1 or not len(left):
             return [left.copy() for _ in range(count)]
         owner = side[c.pairs["offer"][np.repeat(np.arange(len(c.pairs) - 1), _sizes(c))]]
         users = np.zeros((count, len(left)), dtype=np.int64)
-        users[owner, c.cap] = 1
+        np.add.at(users, (owner, c.cap), 1)
         return [users[own] * left // np.maximum(users.sum(axis=0), 1) for own in range(count)]
 
     def _gather_caps(self) -> None:

@@ -1,7 +1,10 @@
 """Cutting a large part into sides that are worked on at the same time, each with its own offers.
 
 Offers are ordered by a breadth-first walk over those who share a demand, so that neighbours stay
-together; a side is a stretch of that order. Which demand belongs where follows from the offers.
+together; a side begins as a stretch of that order. Then demands and offers move in turns to where
+most of their pairs are, as far as sides stay about equal (label propagation within sizes:
+Meyerhenke, Sanders and Schulz 2014, *Partitioning complex networks via size-constrained
+clustering*). Which demand belongs where follows from the offers.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from services.matching.engine.limits import IntArray
 from services.matching.engine.serving import FloatArray, State
 
 NOWHERE = -2
+# A side holds at most so many times the mean of pairs; how often offers look for a better one.
+LARGEST_SIDE, PASSES = 1.1, 6
 
 
 @compiled
@@ -47,15 +52,50 @@ def walk_order(c: Compact, root: int, order: IntArray) -> None:
 
 
 def sides_of(c: Compact, order: IntArray, count: int, shift: float) -> IntArray:
-    """``side[O]``: ``count`` stretches of the order with as many pairs each.
+    """``side[O]``: ``count`` sides with about as many pairs each, cut where few pairs are.
 
-    ``shift`` (a share of a side) moves where they begin; the first and the last then join.
+    They grow from stretches of the order; ``shift`` (a share of a side) moves where these begin,
+    the first and the last then join.
     """
-    pairs = np.diff(c.offers["pair0"])[order]
-    place = np.cumsum(pairs) / max(1, int(pairs.sum())) * count + shift
+    pairs = np.diff(c.offers["pair0"])
+    place = np.cumsum(pairs[order]) / max(1, int(pairs.sum())) * count + shift
     side = np.empty(len(order), dtype=np.int64)
     side[order] = np.minimum(place.astype(np.int64), count - 1 if shift == 0 else count) % count
+    if count > 1:
+        held = np.bincount(side, weights=pairs, minlength=count).astype(np.int64)
+        most = int(LARGEST_SIDE * pairs.sum() / count)
+        _settle(c, side, np.zeros(len(c.demands) - 1, dtype=np.int64), held, most)
     return side
+
+
+@compiled
+def _settle(c: Compact, side: IntArray, home: IntArray, held: IntArray, most: int) -> None:
+    """Demands, then offers, move where most of their pairs are; no side beyond ``most`` pairs."""
+    votes = np.zeros(len(held), dtype=np.int64)
+    for _ in range(PASSES):
+        for demand in range(len(home)):
+            votes[:] = 0
+            first = c.lines[c.demands[demand].line0].pair0
+            for p in range(first, c.lines[c.demands[demand + 1].line0].pair0):
+                votes[side[c.pairs[p].offer]] += 1
+            home[demand] = np.argmax(votes)
+        moved = 0
+        for o in range(len(side)):
+            votes[:] = 0
+            size = c.offers[o + 1].pair0 - c.offers[o].pair0
+            for at in range(c.offers[o].pair0, c.offers[o + 1].pair0):
+                votes[home[c.lines[c.pairs[c.offer_pair[at]].line].demand]] += 1
+            best = side[o]
+            for other in range(len(held)):
+                if votes[other] > votes[best] and held[other] + size <= most:
+                    best = other
+            if best != side[o]:
+                held[side[o]] -= size
+                held[best] += size
+                side[o] = best
+                moved += 1
+        if moved == 0:
+            break
 
 
 @compiled

@@ -26,9 +26,11 @@ from services.matching.engine.certificate import certify, prove
 from services.matching.engine.compact import compact
 from services.matching.engine.components import _connected
 from services.matching.engine.large import LargePart
+from services.matching.engine.limits import IntArray
 from services.matching.engine.prices import relaxation_prices
 from services.matching.engine.recreate import sweep
 from services.matching.engine.serving import new_desk, new_state
+from services.matching.engine.sides import LARGEST_SIDE, sides_of, walk_order
 from services.matching.engine.unions import connected
 from tests.unit.engine import brute
 from tests.unit.engine.markets import tiny
@@ -105,7 +107,7 @@ def test_prices_come_near_the_simplex_method() -> None:
 
 
 def test_one_and_two_threads_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.matching.engine.large.SMALLEST_SIDE", 150)
+    monkeypatch.setattr("services.matching.engine.large.SMALLEST_CUT", 150)
     market = drawn(700)
     one, two = walked(market, 1, 0.2), walked(market, 2, 0.2)
     assert one.quantity().tobytes() == two.quantity().tobytes()
@@ -114,6 +116,28 @@ def test_one_and_two_threads_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch
         market, np.zeros(market.slots), np.zeros(market.caps), np.zeros(market.demands)
     )
     assert verify(market, two.quantity(), certain).ok
+
+
+def test_sides_are_cut_where_few_pairs_are_and_stay_about_equal() -> None:
+    c = compact(drawn(700)).rows
+    order = np.empty(len(c.offers) - 1, dtype=np.int64)
+    walk_order(c, 0, order)
+    pairs = np.diff(c.offers["pair0"])
+
+    def at_home(side: IntArray) -> float:
+        """The share of pairs that lie where most of their demand's do."""
+        where = np.zeros((len(c.demands) - 1, 4))
+        demand = c.lines["demand"][c.pairs["line"][:-1]]
+        np.add.at(where, (demand, side[c.pairs["offer"][:-1]]), 1)
+        return float(where.max(axis=1).sum() / pairs.sum())
+
+    for shift in (0.0, 1 / 3):
+        begun = np.empty(len(order), dtype=np.int64)
+        begun[order] = (np.cumsum(pairs[order]) / pairs.sum() * 4 + shift).astype(np.int64) % 4
+        side = sides_of(c, order, 4, shift)
+        assert at_home(side) > at_home(begun) + 0.05
+        held = np.bincount(side, weights=pairs, minlength=4)
+        assert held.max() <= LARGEST_SIDE * pairs.sum() / 4
 
 
 def two_weeks(*, ordered: bool) -> Market:
