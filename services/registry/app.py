@@ -9,6 +9,7 @@ from services.chassis.grpc_server import grpc_server
 from services.chassis.mongo import Database
 from services.chassis.outbox import Relay
 from services.chassis.tokens import TokenVerifier
+from services.registry import language_model
 from services.registry.domain.passwords import Cost
 from services.registry.domain.taxonomy import load_taxonomy
 from services.registry.grpc_api.calendar_servicer import CalendarServicer
@@ -32,6 +33,7 @@ from services.registry.usecases import audit, credit, open_postings, places
 from services.registry.usecases.dead_letters import DeadLetterDesk
 from services.registry.usecases.import_files import Imports
 from services.registry.usecases.mail_settings import MailChoices
+from services.registry.usecases.meanings import Meanings
 from services.registry.usecases.relations import Neighbours
 from services.registry.usecases.sweeping import (
     CLAIMS_SECONDS,
@@ -119,6 +121,7 @@ async def build(
             notify=wake,
         )
     )
+    meanings = _meanings(app, settings)
     postings = PostingParts(
         database,
         stores,
@@ -128,6 +131,7 @@ async def build(
         identity.organizations.is_delegate,
         identity.organizations.get_many,
         identity.audit,
+        meanings=meanings,
     )
     await postings.taxonomy.refresh()
     await identity.resume()
@@ -148,6 +152,8 @@ async def build(
     )
     await _open_postings(app, bus, postings)
     port = await _serve(app, settings, identity, postings, desks, database, bus)
+    if meanings is not None:  # last: it takes half a processor for some time
+        app.spawn("meanings", meanings.keep(lambda: postings.taxonomy.current))
     return Registry(port, identity, postings, relay)
 
 
@@ -178,6 +184,17 @@ def _follow(app: App, bus: Bus, identity: Identity, postings: PostingParts) -> N
     app.spawn("audit", bus.consume_batches(audit.DURABLE, audit.SUBJECTS, entries.follow))
     follower = places.Places(postings.stores.offers, postings.stores.demands)
     app.spawn("places", bus.consume(places.DURABLE, places.SUBJECTS, follower.follow))
+
+
+def _meanings(app: App, settings: RegistrySettings) -> Meanings | None:
+    """Return what finds capabilities by meaning, where that is wanted and can be had."""
+    why_not = language_model.missing() if settings.meaning else "SPARELINE_MEANING is off"
+    if why_not:
+        app.log.info("capabilities are found by words alone", reason=why_not)
+        return None
+    meanings = Meanings(language_model.E5Small)
+    app.push(meanings.close)
+    return meanings
 
 
 async def _open_postings(app: App, bus: Bus, postings: PostingParts) -> None:

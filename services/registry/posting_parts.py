@@ -19,6 +19,7 @@ from services.registry.usecases.ledger import Ledger
 from services.registry.usecases.ledger_check import LedgerCheck
 from services.registry.usecases.listing import Listing
 from services.registry.usecases.market_data import MarketData
+from services.registry.usecases.meanings import Meanings
 from services.registry.usecases.open_postings import FindOrganizations, OpenPostings
 from services.registry.usecases.posting_search import SearchDesk
 from services.registry.usecases.postings import FindOrganization, Postings
@@ -79,12 +80,13 @@ class PostingParts:
         find_organizations: FindOrganizations,
         audit: Audit,
         clock: Clock = now_ms,
+        meanings: Meanings | None = None,
     ) -> None:
         self.stores = stores
         self._delegations = delegations
         self._audit = audit
         self._answers = ImportAnswers(database, clock)
-        self.taxonomy = LiveTaxonomy(files, stores.capabilities, stores.taxonomy_versions)
+        self.taxonomy = LiveTaxonomy(files, stores.capabilities, stores.taxonomy_versions, meanings)
         self.taxonomy_desk = TaxonomyDesk(
             self.taxonomy, stores.taxonomy_versions, TaxonomyDrafts(database), clock
         )

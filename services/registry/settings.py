@@ -22,6 +22,7 @@ class RegistrySettings(ChassisSettings):
     operator_email: str = Field(default="", description="the first operator; empty: none is made")
     operator_password: SecretStr = SecretStr("")
     taxonomy_dir: Path = TAXONOMY_DIRECTORY
+    meaning: bool = Field(default=True, description="off: words alone find capabilities")
     expire_after_days: int = Field(default=7, ge=0, le=3650, description="0: never")
     webhook_private_targets: bool = Field(
         default=False, description="webhooks may point into private networks, and to plain http"

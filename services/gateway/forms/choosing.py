@@ -88,18 +88,19 @@ def understood(
     return filled | {"q": request.query["q"].strip()[: sentence.LONGEST]}
 
 
-async def find(request: web.Request, words: Sentence, limit: int) -> Sequence[Capability]:
-    """Return the capabilities that fit somebody's own words best, best first."""
+async def find(
+    request: web.Request, words: Sentence, limit: int
+) -> registry.SearchCapabilitiesResponse:
+    """Return the capabilities that fit somebody's own words best, and which of them are guessed."""
     wanted = words.words or words.text
     if not wanted:
-        return []
+        return registry.SearchCapabilitiesResponse()
     calls = Caller(request.app[SERVICES], "")
-    answer = await calls.call(
+    answer: registry.SearchCapabilitiesResponse = await calls.call(
         calls.services.registry.SearchCapabilities,
         registry.SearchCapabilitiesRequest(query=wanted[:200], limit=limit),
     )
-    found: Sequence[Capability] = answer.capabilities
-    return found
+    return answer
 
 
 async def name_lines(request: web.Request, form: fields.Form) -> None:
@@ -110,14 +111,27 @@ async def name_lines(request: web.Request, form: fields.Form) -> None:
         words = sentence.read(form.text(f"{prefix}words"), date.today())
         if not words.text or form.text(f"{prefix}capability") in known:
             continue
-        found = await find(request, words, 1)
-        if not found:
-            form.problems[f"{prefix}words"] = gettext(
-                request, "Nothing was found for these words. Try others, or choose from the list."
-            )
+        answer = await find(request, words, _GUESSES)
+        found = answer.capabilities
+        if not found or found[0].code in answer.by_meaning:
+            form.problems[f"{prefix}words"] = _unnamed(request, found)
             continue
         form.values[f"{prefix}capability"] = found[0].code
         form.values |= prefill.demand(words, found[0], prefix, date.today())
+
+
+def _unnamed(request: web.Request, guessed: Sequence[Capability]) -> str:
+    """Return what to do about words that name no capability: a guess is for a person to take."""
+    if not guessed:
+        return gettext(
+            request, "Nothing was found for these words. Try others, or choose from the list."
+        )
+    language = request[LANGUAGE]
+    comma = "、" if language == "zh" else ", "
+    names = comma.join(text(each.display_name, language) for each in guessed)
+    return gettext(
+        request, "Nothing is called that. Close in meaning: %(names)s. Choose from the list."
+    ) % {"names": names}
 
 
 def chips(words: Sentence, language: str) -> list[str]:
@@ -170,6 +184,7 @@ async def keep(
 
 
 _EARLIER = 5
+_GUESSES = 3
 
 
 async def page(request: web.Request, side: Side) -> web.Response:
@@ -186,7 +201,8 @@ async def page(request: web.Request, side: Side) -> web.Response:
         words=words,
         query=request.query.get("q", "").strip()[: sentence.LONGEST],
         chips=chips(words, request[LANGUAGE]),
-        found=found,
+        found=found.capabilities,
+        guessed=set(found.by_meaning),
         earlier=earlier,
         drafts=begun[:_EARLIER],
         known=known,

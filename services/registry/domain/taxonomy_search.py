@@ -17,6 +17,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from rapidfuzz import fuzz
 
@@ -32,13 +33,22 @@ STRANGE = 0.3  # what a word weighs that the taxonomy does not know
 HAN = re.compile(r"[\u3400-\u9fff]")
 
 
+class Evidence(Enum):
+    """What a hit rests on, the surest first."""
+
+    PHRASE = auto()  # a name or synonym is near
+    WORDS = auto()  # single words are the same
+    MEANING = auto()  # a language model finds it near (`meaning`)
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A capability found, how well (0 to 100), and the phrase that matched best."""
+    """A capability found, how well (0 to 100), and the phrase, words or query that led to it."""
 
     capability: Capability
     score: float
     phrase: str
+    evidence: Evidence = Evidence.PHRASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,7 @@ class SearchIndex:
             held = {w: weights[w] for w, known in wanted.items() if not words.isdisjoint(known)}
             share = sum(held.values()) / whole
             if share >= LEAST_COVERAGE:
-                yield Hit(capability, round(share * LEAST_SCORE, 3), " ".join(held))
+                yield Hit(capability, round(share * LEAST_SCORE, 3), " ".join(held), Evidence.WORDS)
 
     def _known(self, word: str) -> Mapping[str, int]:
         """Return the words of the taxonomy that a word may be, with their frequencies."""

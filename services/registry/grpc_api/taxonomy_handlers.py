@@ -1,6 +1,8 @@
 """The part of RegistryService that is about the taxonomy: a mixin of its servicer."""
 
 from services.chassis.access import current
+from services.registry import convert_taxonomy
+from services.registry.domain.taxonomy_search import Evidence
 from services.registry.grpc_api.callers import Context
 from services.registry.posting_parts import PostingParts
 from services.registry.usecases import pages
@@ -34,8 +36,11 @@ class TaxonomyHandlers:
         self, request: api.SearchCapabilitiesRequest, _context: Context
     ) -> api.SearchCapabilitiesResponse:
         """Find capabilities by words."""
-        found = self.postings.taxonomy.search(request.query, request.limit or SEARCH_SIZE)
-        return api.SearchCapabilitiesResponse(capabilities=found)
+        found = await self.postings.taxonomy.search(request.query, request.limit or SEARCH_SIZE)
+        return api.SearchCapabilitiesResponse(
+            capabilities=[convert_taxonomy.capability(hit.capability) for hit in found],
+            by_meaning=[h.capability.code for h in found if h.evidence is Evidence.MEANING],
+        )
 
     async def CreateCapability(
         self, request: api.CreateCapabilityRequest, _context: Context

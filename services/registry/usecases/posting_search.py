@@ -1,6 +1,7 @@
 """Searching the open postings: found in memory, then read anew, so that only what is open shows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,8 @@ from services.registry.domain import periods
 from services.registry.domain.faults import Fault, refusal
 from services.registry.domain.market_entries import Entry
 from services.registry.domain.posting_search import PostingSearch, Query
-from services.registry.domain.taxonomy import Taxonomy
+from services.registry.domain.taxonomy import Hit, Taxonomy
+from services.registry.domain.taxonomy_search import Evidence
 from services.registry.usecases.kinds import Kind
 from services.registry.usecases.market_reading import mark
 from services.registry.usecases.open_postings import FindOrganizations, OpenPostings, Side
@@ -24,7 +26,10 @@ from spareline.registry.v1 import market_data_service_pb2 as api
 PAGE = 20
 LEAST_SURETY = 75.0
 """The least score, of 100, with which words mean a capability."""
+GUESSED = 0.5
+"""How surely words mean what only a language model finds near: less than a title that has them."""
 _MEANINGS = 6
+_GUESSES = 3
 _YEAR = 52
 
 
@@ -47,6 +52,8 @@ class SearchDesk:
         """
         taxonomy = await self._taxonomy.knowing([request.capability] if request.capability else [])
         query = _query(request, taxonomy, viewer.principal.organization)
+        hits = await self._taxonomy.hits(request.text, _MEANINGS)
+        query = replace(query, meant=meant(hits))
         page = paging.Page.of(request, PAGE)
         start, size = int(page.start.get("index", 0)), page.size
         offering = request.kind == api.SearchPostingsRequest.KIND_OFFERS
@@ -94,6 +101,17 @@ class SearchDesk:
         return shown
 
 
+def meant(hits: Sequence[Hit]) -> dict[str, float]:
+    """Return the capabilities that words mean, and how surely, from 0 to 1.
+
+    Where no name is near enough, guesses by meaning count; postings that have the words in their
+    title come before theirs.
+    """
+    sure = {hit.capability.code: hit.score / 100 for hit in hits if hit.score >= LEAST_SURETY}
+    guessed = [hit for hit in hits if hit.evidence is Evidence.MEANING][:_GUESSES]
+    return sure or {hit.capability.code: GUESSED for hit in guessed}
+
+
 def _query(request: api.SearchPostingsRequest, taxonomy: Taxonomy, own: str) -> Query:
     faults = []
     wanted = taxonomy.get(request.capability)
@@ -112,11 +130,6 @@ def _query(request: api.SearchPostingsRequest, taxonomy: Taxonomy, own: str) -> 
     same = [] if wanted is None else [e.code for e in taxonomy if e.unit.code == wanted.unit.code]
     return Query(
         text=request.text,
-        meant={
-            hit.capability.code: hit.score / 100
-            for hit in taxonomy.search(request.text, limit=_MEANINGS)
-            if hit.score >= LEAST_SURETY
-        },
         capability=request.capability,
         region=request.region,
         weeks=_weeks(request),

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 
 from services.chassis import logs
 from services.registry import convert_taxonomy
-from services.registry.domain import refusals
-from services.registry.domain.taxonomy import Taxonomy, TaxonomyError
+from services.registry.domain import meaning, refusals
+from services.registry.domain.taxonomy import Hit, Taxonomy, TaxonomyError
 from services.registry.store.capabilities import Capabilities
 from services.registry.store.taxonomy import TaxonomyVersions
+from services.registry.usecases.meanings import Meanings
 from spareline.market.v1.capability_pb2 import Capability
 from spareline.registry.v1.taxonomy_service_pb2 import TaxonomyVersion
 
@@ -19,12 +20,22 @@ FOLLOW_SECONDS = 5.0
 class LiveTaxonomy:
     """The taxonomy of this copy of the service; it follows what other copies adopt."""
 
-    def __init__(self, files: Taxonomy, store: Capabilities, versions: TaxonomyVersions) -> None:
-        """``store`` holds what was added before there were versions; it comes first."""
+    def __init__(
+        self,
+        files: Taxonomy,
+        store: Capabilities,
+        versions: TaxonomyVersions,
+        meanings: Meanings | None = None,
+    ) -> None:
+        """``store`` holds what was added before there were versions; it comes first.
+
+        With ``meanings`` a search finds what no name or synonym is near, too.
+        """
         self.current = files
         self.version = 0
         self._store = store
         self._versions = versions
+        self._meanings = meanings
         self._seen = 0
         self._refreshing = asyncio.Lock()
         self._log = logs.get_logger("taxonomy")
@@ -76,11 +87,16 @@ class LiveTaxonomy:
             if not code or each.code.startswith(f"{code}.")
         ]
 
-    def search(self, query: str, limit: int) -> Sequence[Capability]:
+    async def search(self, query: str, limit: int) -> Sequence[Hit]:
         """Return the capabilities that fit words best, best first; none that is deprecated."""
-        hits = self.current.search(query, limit=limit)
-        return [
-            convert_taxonomy.capability(hit.capability)
-            for hit in hits
-            if not hit.capability.deprecated
-        ]
+        hits = await self.hits(query, limit)
+        return [hit for hit in hits if not hit.capability.deprecated]
+
+    async def hits(self, text: str, limit: int) -> Sequence[Hit]:
+        """Return what words find, and where that is not sure, what they mean; best first."""
+        taxonomy = self.current
+        found = taxonomy.search(text, limit=limit)
+        if self._meanings is None or meaning.is_sure(found):
+            return found
+        near = await self._meanings.nearness(text)
+        return found if near is None else meaning.joined(found, near, taxonomy, text, limit)

@@ -2,19 +2,28 @@
 
 import uuid
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from services.chassis.access import Principal
 from services.chassis.errors import Aborted, InvalidArgument
 from services.chassis.mongo import Database
+from services.registry.domain.meaning import Nearness
+from services.registry.domain.taxonomy import Capability as RulesCapability
 from services.registry.domain.taxonomy import load_taxonomy
+from services.registry.grpc_api.callers import Context
+from services.registry.grpc_api.taxonomy_handlers import TaxonomyHandlers
+from services.registry.posting_parts import PostingParts
 from services.registry.store.capabilities import Capabilities
 from services.registry.store.taxonomy import TaxonomyDrafts, TaxonomyVersions
+from services.registry.usecases.meanings import Meanings
 from services.registry.usecases.taxonomy import LiveTaxonomy
 from services.registry.usecases.taxonomy_editing import TaxonomyDesk
 from spareline.events.v1.events_pb2 import CapabilityExtended
 from spareline.market.v1.capability_pb2 import Capability, LocalizedText
+from spareline.registry.v1 import registry_service_pb2 as registry
 from spareline.registry.v1 import taxonomy_service_pb2 as api
 
 OPERATOR = Principal(
@@ -79,6 +88,33 @@ async def test_a_draft_changes_nothing_until_it_is_adopted_everywhere(
     assert [each.code for each in told] == [NEW.code]
 
 
+class _Forging:
+    """Meanings that find forging near whatever is said."""
+
+    async def nearness(self, text: str) -> Nearness | None:
+        return Nearness({"production.forging": 0.1, TURNING: 0.01}, talk=text == "hello there")
+
+
+async def test_an_answer_says_what_no_name_led_to(database: Database) -> None:
+    versions, meanings = TaxonomyVersions(database), cast(Meanings, _Forging())
+    live = LiveTaxonomy(load_taxonomy(), Capabilities(database), versions, meanings)
+    handlers = TaxonomyHandlers()
+    handlers.postings = cast(PostingParts, SimpleNamespace(taxonomy=live))
+
+    async def found(words: str) -> tuple[list[str], list[str]]:
+        request = registry.SearchCapabilitiesRequest(query=words, limit=3)
+        answer = await handlers.SearchCapabilities(request, cast(Context, None))
+        return [each.code for each in answer.capabilities], list(answer.by_meaning)
+
+    assert await found("bang on glowing iron") == (["production.forging"], ["production.forging"])
+    assert await found("hello there") == ([], [])
+    assert await found("turning") == ([e.code for e in _lexical(live, "turning")], [])
+
+
+def _lexical(live: LiveTaxonomy, words: str) -> list[RulesCapability]:
+    return [hit.capability for hit in live.current.search(words, limit=3)]
+
+
 async def test_a_wrong_draft_is_kept_and_not_adopted(copy: Callable[[], Desks]) -> None:
     desk, live = copy()
     wrong = Capability(code="Wrong Code", display_name=LocalizedText(en="Only English"))
@@ -109,7 +145,7 @@ async def test_a_deprecated_capability_is_not_found_and_keeps_its_unit(
     desk, live = copy()
     before = live.current.get(TURNING)
     assert before is not None
-    assert TURNING in {each.code for each in live.search("turning", 10)}
+    assert TURNING in {each.capability.code for each in await live.search("turning", 10)}
     definition = await desk.definition(f"capabilities/{TURNING}/definition")
     definition.deprecated = True
     draft = await edit(desk, definition)
@@ -117,6 +153,6 @@ async def test_a_deprecated_capability_is_not_found_and_keeps_its_unit(
     after = live.current.get(TURNING)
     assert after is not None
     assert (after.deprecated, after.unit) == (True, before.unit)
-    assert TURNING not in {each.code for each in live.search("turning", 10)}
+    assert TURNING not in {each.capability.code for each in await live.search("turning", 10)}
     listed = await desk.versions(api.ListTaxonomyVersionsRequest())
     assert [each.version for each in listed.taxonomy_versions] == [1]
