@@ -22,10 +22,10 @@ from services.matching.engine.prices import Prices
 from services.matching.engine.running import earn, new_load, reachable, runs_of
 from services.matching.engine.serving import FloatArray
 
-ROUNDS = 60
+ROUNDS = 48
 FIRST_STEP, LAST_STEP = 0.3, 0.003
 # Weight of the newest round among those that set the direction.
-NEWEST = 0.3
+NEWEST = 0.4
 # Demands are asked in so many shares, whoever asks them, so that sums do not depend on threads.
 SHARES = 8
 
