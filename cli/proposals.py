@@ -34,7 +34,7 @@ def list_proposals(
         list[str] | None, typer.Option(help="proposed, confirmed, …; may be repeated.")
     ] = None,
     awaiting: Annotated[
-        bool, typer.Option("--awaiting", help="Only those that wait for your answer.")
+        bool, typer.Option("--awaiting", help="Only those that wait for your answer or report.")
     ] = False,
     limit: Annotated[int, typer.Option(min=1, help="Most proposals.")] = 50,
     as_json: JsonOption = False,

@@ -24,6 +24,10 @@ OFFER = {
 }
 DESIGN = {"en": "mechanical design 5 days next month", "zh": "机械设计 5人天 下个月"}
 MOULD = {"en": "injection mould making, 100 hours", "zh": "注塑模具 100工时"}
+LEFT = """() => {
+    Object.defineProperty(document, "visibilityState", {value: "hidden"});
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
 PLAN = {"en": "20 every week for 6 weeks", "zh": "每周20小时 接下来6周"}
 TWO_MINUTES = 120
 
@@ -104,6 +108,9 @@ async def test_an_offer_in_own_words_by_week_and_with_a_pause(
 
         for axis in "xyz":
             await page.fill(f"#attr_travel_{axis}_mm", "500")
+        # The tab is closed sooner than a draft keeps itself.
+        async with page.expect_request(lambda sent: sent.method == "POST", timeout=2_500):
+            await page.evaluate(LEFT)
         await expect(page.locator("[data-kept]")).not_to_be_empty(timeout=10_000)
         # The battery is empty; the next morning it is still there, whoever signed out.
         await page.context.clear_cookies()
@@ -120,6 +127,11 @@ async def test_an_offer_in_own_words_by_week_and_with_a_pause(
         assert re.search(r"/offers/(?!new)[a-z0-9-]+$", page.url), await page.locator(
             ".problem, .wrong"
         ).all_inner_texts()
+        offer = page.url.rpartition("/")[2]
+        await firm.open(
+            f"/why/offers/{offer}"
+        )  # no round has seen it: it has its title all the same
+        assert offer not in await page.locator("main").inner_text()
         await firm.open("/")
         assert await page.locator("a[href^='/drafts/']").count() == 0
         await expect(page.locator(".outlooks .card")).to_have_count(1)

@@ -56,6 +56,7 @@ async def show(request: web.Request) -> web.Response:
         "why.html",
         kind=request.match_info["kind"],
         posting=request.match_info["posting"],
+        title=subject.posting.title,
         explanation=found,
         units=subject.units,
         capabilities=subject.capabilities,
