@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ import yaml
 from services.registry.domain.taxonomy_search import Hit
 
 FIRST = 3
-Search = Callable[[str], Sequence[Hit]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,3 @@ def probes(part: str) -> list[Probe]:
 def nonsense(part: str) -> list[str]:
     """Return what means no capability."""
     return list(_read()["nonsense"][part])
-
-
-def hits(search: Search, part: str) -> int:
-    """Count the probes that a search answers right among the first three."""
-    return sum(probe.is_right(search(probe.text)) for probe in probes(part))

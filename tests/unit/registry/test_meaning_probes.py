@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import pytest
 
+from services.gateway.understanding import sentence
 from services.registry import language_model
 from services.registry.domain import meaning
 from services.registry.domain.meaning import MeaningIndex, Sense
@@ -64,15 +66,24 @@ def test_three_branches_are_found_by_meaning(taxonomy: Taxonomy) -> None:
     assert sum(bool(search(each)) for each in meaning_probes.nonsense("held_out")) <= 1
 
 
+def _typed(text: str) -> str:
+    """Return what the posting page searches for when somebody types a text."""
+    read = sentence.read(text, date(2026, 11, 23))
+    return read.words or read.text
+
+
 @pytest.mark.thorough
+@pytest.mark.timeout(900)  # some 25 s of a processor, which may be busy
 def test_most_of_what_people_mean_is_found_and_nonsense_is_not(taxonomy: Taxonomy) -> None:
     search = Searching(taxonomy, meaning.senses(taxonomy))
-    asked = len(meaning_probes.probes("held_out"))
-    right = meaning_probes.hits(search, "held_out")
-    by_words = meaning_probes.hits(search.by_words, "held_out")
-    nonsense = [each for each in meaning_probes.nonsense("held_out") if search(each)]
-    print(f"first three: {right} of {asked}, by words {by_words}; taken for something: {nonsense}")
-    # Measured 40 of 61 and none of 16; another processor may round otherwise.
-    assert right >= 38
-    assert by_words <= right // 2
-    assert len(nonsense) <= 1
+    asked, talk = meaning_probes.probes("held_out"), meaning_probes.nonsense("held_out")
+    for read in (str, _typed):
+        by_words = sum(each.is_right(search.by_words(read(each.text))) for each in asked)
+        right = sum(each.is_right(search(read(each.text))) for each in asked)
+        taken = [each for each in talk if search(read(each))]
+        print(f"first three: {right} of {len(asked)}, by words {by_words}; taken: {taken}")
+        # Measured 40 and 39 of 61 (by words 2 and 6), and none of 16; another processor may
+        # round otherwise.
+        assert right >= 37
+        assert by_words <= right // 3
+        assert len(taken) <= 1
