@@ -77,11 +77,12 @@ class Meanings:
         index, model = self._index, self._model
         if index is None or model is None or not text.strip():
             return None
+        query = asyncio.ensure_future(self._run(model.query, text.strip()))
         try:
-            async with asyncio.timeout(self._wait_seconds):
-                return index.nearness(await self._run(model.query, text.strip()))
-        except TimeoutError:
-            return None
+            await asyncio.wait({query}, timeout=self._wait_seconds)
+            return index.nearness(query.result()) if query.done() else None
+        finally:
+            query.cancel()  # what the thread has not begun it need not do
 
     async def close(self) -> None:
         """Let the thread end; what waits for it is dropped."""
