@@ -28,6 +28,12 @@ LEFT = """() => {
     Object.defineProperty(document, "visibilityState", {value: "hidden"});
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
+# The navigation of a phone lies over the page: what has the focus must not lie under it.
+SEEN = """() => {
+    const it = document.activeElement, box = it.getBoundingClientRect();
+    const top = document.elementFromPoint(box.x + box.width / 2, box.bottom - 2);
+    return it === top || it.contains(top);
+}"""
 PLAN = {"en": "20 every week for 6 weeks", "zh": "每周20小时 接下来6周"}
 TWO_MINUTES = 120
 
@@ -86,6 +92,10 @@ async def test_an_offer_in_own_words_by_week_and_with_a_pause(
         assert (await weeks(firm))[10:15] == ["40"] * 4 + [""]
         await drag(firm, 2, 3)  # and two less
         assert (await weeks(firm))[1:5] == ["40", "", "", "40"]
+        await page.focus("#title")
+        for _ in range(12):  # down past the lower edge of a phone
+            await page.keyboard.press("Tab")
+            assert await page.evaluate(SEEN), await page.evaluate("document.activeElement.id")
         first = page.locator("input[data-week]").nth(1)
         await first.focus()
         await page.keyboard.press("ArrowRight")
