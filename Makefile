@@ -107,7 +107,7 @@ $(PY):
 
 # dev.lock holds all of the smaller locks, so after it nothing is left to do for them.
 $(STAMPS)/dev: requirements/dev.lock | $(PY)
-	@echo "Installing the development dependencies (about 500 MB, a minute or two) ..."
+	@echo "Installing the development dependencies (about 600 MB, a minute or two) ..."
 	@$(PIP) --require-hashes --requirement requirements/dev.lock
 	@mkdir -p $(STAMPS) && touch $(STAMPS)/local $(STAMPS)/meaning $@
 

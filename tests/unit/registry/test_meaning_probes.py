@@ -39,6 +39,8 @@ class Searching:
 
     def __call__(self, text: str) -> Sequence[Hit]:
         found = self.by_words(text)
+        if meaning.is_sure(found):
+            return found
         near = self.index.nearness(self.model.query(text))
         return meaning.joined(found, near, self.taxonomy, text, 6)
 
