@@ -277,10 +277,10 @@ async def test_the_journey_works_without_script(stack: Stack, browser: Browser) 
     await page.click(steps.SUBMIT)
     assert await page.locator("nav.main-nav").count() == 1
     await page.goto(stack.gateway_url + "/demands/new?capability=production.machining.milling")
-    await page.click("button[value=add-line]")
+    await firm.press("button[value=add-line]")
     assert await page.locator("#l1_capability").count() == 1
     await page.select_option("#l1_capability", "production.machining.turning")
-    await page.click("main section button[value=refresh]")
+    await firm.press("main section button[value=refresh]")
     assert await page.locator("#l1_quantity").count() == 1
     assert firm.faults == []
     await context.close()
