@@ -21,6 +21,7 @@ from spareline.market.v1.capability_pb2 import LocalizedText, Unit
 CURRENCY = "CNY"
 MINOR = 100
 ZONE = ZoneInfo("Asia/Shanghai")
+_TYPED = re.compile(r"\d+(\.\d+)?")
 _WEEK = re.compile(r"\d{4}-W\d{2}")
 # What the registry calls a firm that hides its name: the code alone is the same in all languages.
 _PSEUDONYM = re.compile(r"Partner (\w{5})")
@@ -38,6 +39,16 @@ def money(minor: int, language: str) -> str:
         locale=locale(language),
         currency_digits=False,
     ).replace("CN¥", "¥")
+
+
+def typed(text: str, language: str) -> str:
+    """Write a number as its reader does, given as it was typed; another text as it is."""
+    return decimal(Decimal(text), language) if _TYPED.fullmatch(text) else text
+
+
+def typed_money(text: str, language: str) -> str:
+    """Write an amount in whole units, given as it was typed; another text as it is."""
+    return money(int(Decimal(text) * MINOR), language) if _TYPED.fullmatch(text) else text
 
 
 def in_units(ticks: int, unit: Unit) -> Decimal:
@@ -187,6 +198,8 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
         "money": lambda minor: money(minor, language),
         "quantity": lambda ticks, unit: quantity(ticks, unit, language),
         "amount": lambda ticks, unit: decimal(in_units(ticks, unit), language),
+        "typed": lambda text: typed(text, language),
+        "typed_money": lambda text: typed_money(text, language),
         "unit_money": lambda minor, unit: unit_money(minor, unit, language),
         "several": lambda unit: several(unit, language),
         "text": lambda localized: text(localized, language),

@@ -40,3 +40,17 @@ def test_a_firm_that_is_not_named_yet_is_called_so_in_both_languages() -> None:
     assert formats.named("Partner VV6ER", "en") == "Partner VV6ER"
     assert formats.named("Partner & Sons", "zh") == "Partner & Sons"
     assert formats.named("A member of the market", "zh") == "市场成员"
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "price"),
+    [
+        ("1450.00", "1,450", "¥1,450"),
+        ("12.5", "12.5", "¥12.50"),
+        ("0.29", "0.29", "¥0.29"),
+        ("any", "any", "any"),
+    ],
+)
+def test_what_was_typed_is_written_as_its_reader_does(text: str, amount: str, price: str) -> None:
+    assert formats.typed(text, "en") == amount
+    assert formats.typed_money(text, "en") == price
