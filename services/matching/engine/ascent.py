@@ -22,8 +22,11 @@ from services.matching.engine.prices import Prices
 from services.matching.engine.running import earn, new_load, reachable, runs_of
 from services.matching.engine.serving import FloatArray
 
-ROUNDS = 48
+# Rounds of a large part, of a small one, and of any between: so many looks at a variable in all.
+ROUNDS, MOST_ROUNDS, LOOKS = 48, 200, 4_000_000
 FIRST_STEP, LAST_STEP = 0.3, 0.003
+# While a round lowers the bound by so much, steps stay as long as they are: prices are far off.
+FAR = 0.005
 # Weight of the newest round among those that set the direction.
 NEWEST = 0.4
 # Demands are asked in so many shares, whoever asks them, so that sums do not depend on threads.
@@ -48,18 +51,24 @@ class Ascent:
         self._wide = np.maximum(1.0, (self._rows.pairs["most"] * self._rows.pairs["use"])[own])
 
     def prices(self, stopped: Callable[[], bool]) -> Prices:
-        """The prices with the lowest bound met in `ROUNDS` rounds, or until ``stopped``."""
+        """The prices with the lowest bound that was met, or until ``stopped``."""
         m = self._market
         tariff = Tariff(np.zeros(m.slots), np.zeros(m.caps), np.zeros(m.demands), self._closed())
         worth_slot, worth_cap = self._typical()
         own, worth_pair = self._runs.pair, self._worth_pair()
         best, lowest, finished = tariff, np.inf, True
+        rounds = int(np.clip(LOOKS // max(1, m.variables), ROUNDS, MOST_ROUNDS))
+        turn = 0
         ahead: Asked | None = None
         with ThreadPoolExecutor(self._workers, thread_name_prefix="price") as pool:
-            for turn in range(ROUNDS):
+            for _ in range(2 * rounds):
                 bound, asked = self._ask(pool, tariff)
+                if not bound < (1 - FAR) * lowest:
+                    turn += 1
                 if bound < lowest:
                     best, lowest = tariff, bound
+                if turn == rounds:
+                    break
                 if stopped():
                     finished = False
                     break
@@ -70,7 +79,7 @@ class Ascent:
                     _share(asked.pair, self._wide),
                 )
                 ahead = excess if ahead is None else _blend(ahead, excess)
-                step = FIRST_STEP * (LAST_STEP / FIRST_STEP) ** (turn / ROUNDS)
+                step = FIRST_STEP * (LAST_STEP / FIRST_STEP) ** (turn / rounds)
                 pair = tariff.pair.copy()
                 pair[own] += step * worth_pair * ahead.pair
                 tariff = Tariff(

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from services.matching.engine.compact import Compact, Rows
+from services.matching.engine.compact import Compact, Rows, Sorting
 from services.matching.engine.compiled import bare
 from services.matching.engine.limits import IntArray
+from services.matching.engine.market import Market
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -79,6 +80,38 @@ def new_state(c: Compact, capacity: IntArray, cap_limit: IntArray) -> State:
         none(offers),
         none(demands),
     )
+
+
+def loaded_state(market: Market, sorting: Sorting, quantity: IntArray) -> State:
+    """The state in which ``quantity`` is served."""
+    c = sorting.rows
+    s = new_state(c, market.slot_capacity, market.cap_limit)
+    s.quantity[:] = quantity[sorting.x]
+    pair = np.repeat(np.arange(len(c.pairs) - 1), np.diff(c.pairs["x0"]))
+    np.add.at(s.pair_ticks, pair, s.quantity)
+    np.subtract.at(s.slot_left, c.xs["slot"][:-1], s.quantity * c.pairs["use"][pair])
+    np.subtract.at(s.offer_left, c.pairs["offer"][pair], s.quantity * c.pairs["use"][pair])
+    np.add.at(s.offer_used, c.pairs["offer"][:-1], s.pair_ticks)
+    np.subtract.at(s.cap_left, c.cap, np.repeat(s.pair_ticks, np.diff(c.pairs["cap0"])))
+    s.closed[:] = (market.min_run > 0) & (s.offer_used == 0)
+    s.worth[:] = _worth(sorting, s.pair_ticks)
+    return s
+
+
+def _worth(sorting: Sorting, ticks: IntArray) -> IntArray:
+    """Per demand what it is worth as it is served."""
+    c = sorting.rows
+    pairs, used = c.pairs[:-1], np.flatnonzero(ticks)
+    worth = np.zeros(len(c.demands) - 1, dtype=np.int64)
+    demand = c.lines["demand"][pairs["line"]]
+    np.add.at(worth, demand[used], (pairs["tick"] * ticks + pairs["once"])[used])
+    groups, first = np.unique(pairs["group"][used], return_index=True)
+    np.add.at(worth, demand[used][first], c.groups["worth"][groups])
+    lines = np.unique(pairs["line"][used])
+    np.add.at(worth, c.lines["demand"][lines], c.lines["worth"][lines])
+    served = np.unique(demand[used])
+    worth[served] += c.demands["worth"][served]
+    return worth
 
 
 def new_desk(c: Compact, seed: int = 0, blinks: int = 0) -> Desk:

@@ -14,6 +14,7 @@ import numpy as np
 
 from services.matching.engine.ascent import Ascent
 from services.matching.engine.compact import Compact, by_price, compact
+from services.matching.engine.desk import loaded_state
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market
 from services.matching.engine.prices import Prices
@@ -35,6 +36,8 @@ BLINKS = 100
 SLICE = 2000
 # Temperatures, as shares of the mean worth of a served demand.
 HOT, COLD = 0.01, 0.001
+# They are lower where what is served is nearer to the goal than such a share of it.
+NEAR = 0.05
 # A demand that misses more than this share of what it could be worth is begun with more often.
 MISSED = 0.03
 # Sweeps are looked at between so many demands.
@@ -75,6 +78,10 @@ class LargePart:
         found = np.zeros(self._market.variables, dtype=np.int64)
         found[self._sorting.x] = self._state.quantity
         return found
+
+    def load(self, quantity: IntArray) -> None:
+        """Go on from a feasible ``quantity[X]`` of the market instead of what is served."""
+        self._state = loaded_state(self._market, self._sorting, quantity)
 
     def sweep(self, stopped: Callable[[], bool]) -> bool:
         """Serve all demands once, in the order of `_order`; whether it could end."""
@@ -133,6 +140,7 @@ class LargePart:
         turns = max(1, int(units * TURNS_PER_UNIT) // ROUNDS)
         home = np.empty(m.demands, dtype=np.int64)
         mean = float(s.worth[s.worth > 0].mean()) if (s.worth > 0).any() else 1.0
+        mean *= min(1.0, (goal - self.value) / (NEAR * max(1, abs(goal))))
 
         def cut(at: int) -> IntArray:
             return sides_of(c, orders[at % 2], count, at // 2 / (CUTS // 2))

@@ -8,7 +8,6 @@ from dataclasses import replace
 from services.matching.engine.board import Board
 from services.matching.engine.components import Part
 from services.matching.engine.cpsat import Found, Limits, Search
-from services.matching.engine.large import LargePart
 from services.matching.engine.limits import IntArray
 from services.matching.engine.neighbourhood import SMALLEST, Neighbourhoods
 from services.matching.engine.objective import value
@@ -19,6 +18,8 @@ from services.matching.engine.whole import WholeSearch
 
 # Above this many variables CP-SAT gains nothing from the whole: neighbourhoods get all the work.
 LARGEST_WHOLE = 8000
+# Above this many, neighbourhoods reach too few of the demands: the walk gets all.
+LARGEST_MODELS = 40_000
 
 
 def search(index: int, part: Part, start: Start, limits: Limits, board: Board) -> Found:
@@ -33,8 +34,6 @@ def search(index: int, part: Part, start: Start, limits: Limits, board: Board) -
         return Found(None, None, False, True)
     if start.whole is not None and start.quantity is not None:
         return _search_whole(index, start.whole, start, limits, board)
-    if start.large is not None:
-        return _search_large(index, start.large, start, limits, board)
     hint, limits, cut_short = _improve(index, part, start, limits, board)
     if hint is not None and board.stopping:
         return Found(hint, None, False, True)
@@ -73,47 +72,59 @@ def _search_whole(
     return Found(whole.quantity(), whole.upper, False, not ended)
 
 
-def _search_large(
-    index: int, large: LargePart, start: Start, limits: Limits, board: Board
-) -> Found:
-    """Improve a large part until the limits or the gap."""
-    ended = large.improve(
-        limits.deterministic,
-        goal_of(start.bound, limits.gap),
-        limits.seed,
-        board.until(board.seconds() + limits.seconds),
-        lambda worth: board.better(index, worth),
-    )
-    return Found(large.quantity(), None, False, not ended)
-
-
 def _improve(
     index: int, part: Part, start: Start, limits: Limits, board: Board
 ) -> tuple[IntArray | None, Limits, bool]:
-    """A better assignment from neighbourhoods, the limits that remain, and if time ran out.
+    """A better assignment, the limits that remain, and if time ran out.
 
-    Half of the deterministic limit goes here, the other half to the proof; all of it where the
-    part is too large for one.
+    A walk gets half of the limits, or all where the part is too large for anything else. Of the
+    rest, half goes to neighbourhoods, or all where the part is too large to be solved whole.
     """
-    if start.quantity is None or part.market.variables < SMALLEST:
-        return start.quantity, limits, False
-    half = replace(limits, deterministic=limits.deterministic / 2, seconds=limits.seconds / 2)
-    if part.market.variables > LARGEST_WHOLE:
-        half = limits
+    quantity, size = start.quantity, part.market.variables
+    if quantity is None or size < SMALLEST:
+        return quantity, limits, False
+    cut_short = False
+    if start.large is not None:
+        share = 1.0 if size > LARGEST_MODELS else 0.5
+        own, limits = _shared(limits, share)
+        until = board.seconds() + own.seconds
+        ended = start.large.improve(
+            own.deterministic,
+            goal_of(start.bound, limits.gap),
+            limits.seed,
+            board.until(until),
+            lambda worth: board.better(index, worth),
+        )
+        if start.large.value > start.value:
+            quantity = start.large.quantity()
+        cut_short = not ended
+        if size > LARGEST_MODELS or board.stopping:
+            return quantity, limits, cut_short
+    own, limits = _shared(limits, 1.0 if size > LARGEST_WHOLE else 0.5)
     began = board.seconds()
 
-    def run(search: Search, own: Limits) -> Found:
+    def run(search: Search, of: Limits) -> Found:
         with board.running(search):
-            found = search.run(own)
+            found = search.run(of)
         board.better(index, walk.value)
         return found
 
-    regret = regrets(part.market, start.prices, start.quantity)
-    walk = Neighbourhoods(part.market, start.quantity, limits.seed, regret)
-    walk.run(half, run, goal_of(start.bound, limits.gap))
+    regret = regrets(part.market, start.prices, quantity)
+    walk = Neighbourhoods(part.market, quantity, limits.seed, regret)
+    walk.run(own, run, goal_of(start.bound, limits.gap))
     board.better(index, walk.value)
-    rest = max(limits.seconds - (board.seconds() - began), 0.01)
-    return walk.quantity, replace(half, seconds=rest), walk.cut_short
+    spare = max(own.seconds - (board.seconds() - began), 0.01)
+    limits = replace(limits, seconds=limits.seconds + spare)
+    return walk.quantity, limits, cut_short or walk.cut_short
+
+
+def _shared(limits: Limits, share: float) -> tuple[Limits, Limits]:
+    """A share of the limits, and what is left of them."""
+    parts = [
+        replace(limits, deterministic=limits.deterministic * s, seconds=limits.seconds * s)
+        for s in (share, 1.0 - share)
+    ]
+    return parts[0], parts[1]
 
 
 def better(part: Part, start: Start, answer: Found) -> IntArray:

@@ -26,12 +26,14 @@ from services.matching.engine.result import (
 )
 from services.matching.engine.searching import better, search
 from services.matching.engine.stability import before_stability, stabilised
-from services.matching.engine.starting import Start, is_large, start_of
+from services.matching.engine.starting import Start, start_of
 from services.matching.engine.units import Elsewhere, Solved, Unit, wall_shares, worth_sending
 from services.matching.engine.whole.proving import certify_whole
 
 # A component is never given less of the limits than this share, nor than a quarter of an even one.
 LEAST_SHARE = 0.05
+# Where one has more variables than this, hundreds of small ones must not take the limits from it.
+LARGEST_EVEN = 20_000
 
 
 def solve(
@@ -217,7 +219,7 @@ def _deterministic_limits(parts: list[Part], options: Options) -> list[float]:
 
 
 def _least_share(parts: list[Part]) -> float:
-    if any(is_large(part.market) for part in parts):
+    if any(part.market.variables > LARGEST_EVEN for part in parts):
         return min(LEAST_SHARE, 0.25 / max(1, len(parts)))
     return LEAST_SHARE
 

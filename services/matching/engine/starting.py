@@ -20,10 +20,11 @@ from services.matching.engine.parts_proof import prove_part
 from services.matching.engine.prices import Prices, relaxation_prices
 from services.matching.engine.repair import repaired
 from services.matching.engine.result import Options
-from services.matching.engine.whole import WholeSearch, jobs_of
+from services.matching.engine.whole import WholeSearch
 
-# Above this many variables models are too slow to build: compiled loops price, sweep and search.
-LARGEST_MODEL = 20_000
+# From this many variables on compiled loops price, sweep and search: their bound knows minimum runs
+# and sequences, and what they do in a second takes models minutes.
+SMALLEST_LOOPS = 100
 # Better slopes are given up after so many flows that gained nothing.
 MOST_IDLE_FLOWS = 3
 
@@ -48,32 +49,22 @@ def start_of(part: Part, options: Options, board: Board) -> Start:
     whole = WholeSearch.of(market, options.workers)
     if whole is not None:
         return _start_whole(whole, options, board)
-    transport = is_transport(market)
-    if _needs_loops(market):
+    flow = _start_flow(part, options, board) if is_transport(market) else None
+    if flow is not None:
+        goal = goal_of(flow.bound, options.gap_permille / 1000)
+        if flow.value >= goal or not _has_loops(market):
+            return flow
+        return _better_start(flow, _start_large(part, options, board))
+    if _has_loops(market):
         return _start_large(part, options, board)
-    flow: tuple[Prices, IntArray] | None = None
-    if transport:
-        network = Transport(market)
-        flow = transport_prices(network, market)
-    prices = relaxation_prices(market, left / 2) if flow is None else flow[0]
+    prices = relaxation_prices(market, left / 2)
     bound = certify(market, prices.slot, prices.cap, prices.budget).bound
-    if flow is None:
-        best = greedy(market, prices.slot)
-    else:
-        goal = goal_of(bound, options.gap_permille / 1000)
-        best = _from_flow(network, part, flow, goal, time.monotonic() + left / 4)
+    best = greedy(market, prices.slot)
     return Start(prices, bound, best, 0 if best is None else value(market, best))
 
 
-def is_large(market: Market) -> bool:
-    """Whether a part is solved in compiled loops, for its size and its rules."""
-    return _needs_loops(market) and jobs_of(market) is None
-
-
-def _needs_loops(market: Market) -> bool:
-    if market.variables <= LARGEST_MODEL or market.pin_quantity.any():
-        return False
-    return not is_transport(market)
+def _has_loops(market: Market) -> bool:
+    return market.variables >= SMALLEST_LOOPS and not market.pin_quantity.any()
 
 
 def _start_whole(whole: WholeSearch, options: Options, board: Board) -> Start:
@@ -83,6 +74,29 @@ def _start_whole(whole: WholeSearch, options: Options, board: Board) -> Start:
     none = np.zeros(0), np.zeros(len(whole.demand_prices()))
     prices = Prices(whole.slot_prices(), *none, whole.finished)
     return Start(prices, whole.certified, whole.quantity(), whole.value, whole=whole)
+
+
+def _start_flow(part: Part, options: Options, board: Board) -> Start | None:
+    """The same where the relaxation is a flow; None where that could not be solved."""
+    market, left = part.market, board.seconds_left(options.time_limit_seconds)
+    network = Transport(market)
+    flow = transport_prices(network, market)
+    if flow is None:
+        return None
+    bound = certify(market, flow[0].slot, flow[0].cap, flow[0].budget).bound
+    goal = goal_of(bound, options.gap_permille / 1000)
+    best = _from_flow(network, part, flow, goal, time.monotonic() + left / 4)
+    return Start(flow[0], bound, best, value(market, _sure(best)))
+
+
+def _better_start(flow: Start, large: Start) -> Start:
+    """The better prices and the better assignment of two starts, with loops to go on."""
+    prices = large if large.bound < flow.bound else flow
+    best = flow if flow.value > large.value else large
+    assert large.large is not None
+    if best is flow:
+        large.large.load(_sure(flow.quantity))
+    return replace(prices, quantity=best.quantity, value=best.value, large=large.large)
 
 
 def _start_large(part: Part, options: Options, board: Board) -> Start:

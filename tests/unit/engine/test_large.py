@@ -18,7 +18,6 @@ from services.matching.engine import (
     Term,
     certificate,
     solve,
-    starting,
     value,
     verify,
 )
@@ -118,6 +117,19 @@ def test_one_and_two_threads_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch
     assert verify(market, two.quantity(), certain).ok
 
 
+def test_a_walk_goes_on_from_what_is_loaded() -> None:
+    market = drawn(700)
+    known = walked(market, 1, 0.2).quantity()
+    part = LargePart(market, 1)
+    part.prices(never)
+    part.load(known)
+    assert part.quantity().tobytes() == known.tobytes()
+    assert part.value == value(market, known)
+    # The nearer the goal, the cooler: next to it nothing is given up.
+    part.improve(0.05, value(market, known) + 1, 3, never, lambda _: None)
+    assert part.value >= value(market, known)
+
+
 def test_sides_are_cut_where_few_pairs_are_and_stay_about_equal() -> None:
     c = compact(drawn(700)).rows
     order = np.empty(len(c.offers) - 1, dtype=np.int64)
@@ -202,7 +214,6 @@ def test_the_walk_gains_on_the_sweep_and_the_sweep_on_nothing() -> None:
 def test_solve_takes_the_compiled_path_and_keeps_its_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(starting, "LARGEST_MODEL", 500)
     market = drawn(700)
     solve(market, Options(deterministic_limit=0.05))  # compiles
     larger = drawn(2500)
@@ -217,7 +228,6 @@ def test_solve_takes_the_compiled_path_and_keeps_its_deadline(
 def test_solve_gives_the_same_bytes_for_any_number_of_workers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(starting, "LARGEST_MODEL", 300)
     market = drawn(700)
     answers = [
         solve(market, Options(time_limit_seconds=500, deterministic_limit=0.3, workers=workers))

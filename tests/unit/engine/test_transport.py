@@ -15,7 +15,6 @@ from services.matching.engine.flow import Transport, is_transport, sloped, trans
 from services.matching.engine.greedy import greedy
 from services.matching.engine.objective import value
 from services.matching.engine.repair import repaired
-from services.matching.engine.starting import LARGEST_MODEL
 from tests.unit.engine import brute
 from tests.unit.engine.markets import small, tiny_transport, transport
 
@@ -116,6 +115,16 @@ def test_a_gap_that_is_close_enough_ends_the_search(charged: Market) -> None:
     assert 0 <= result.gap <= 0.2
 
 
+def test_loops_go_on_from_a_flow_that_is_not_near_enough(charged: Market) -> None:
+    flow = transport_prices(Transport(charged), charged)
+    assert flow is not None
+    bound = certify(charged, flow[0].slot, flow[0].cap, flow[0].budget).bound
+    result = solve(charged, Options(seed=5, deterministic_limit=0.2, time_limit_seconds=300))
+    assert result.certificate.bound <= bound
+    assert verify(charged, result.quantity, result.certificate, objective=result.objective).ok
+    assert result.objective > value(charged, repaired(charged, flow[1], flow[0].slot))
+
+
 def test_what_joins_demands_otherwise_is_no_transport() -> None:
     one = {"line_demand": [0, 1, 2], "bundle": [0] * 3, "budget": [-1] * 3}
     one["pair_setup"] = [0, 1, 2, 3]
@@ -131,7 +140,7 @@ def test_what_joins_demands_otherwise_is_no_transport() -> None:
 
 def test_a_large_transport_market_is_a_flow_still() -> None:
     market = transport(np.random.default_rng(1), 100, 350, 1, ruled=False, most=50)
-    assert market.variables > LARGEST_MODEL
+    assert market.variables > 20_000
     result = solve(market, Options(seed=1, time_limit_seconds=15))
     assert result.status is Status.OPTIMAL
     assert result.certificate.bound == result.objective
