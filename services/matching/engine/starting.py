@@ -131,7 +131,8 @@ def _from_flow(
             return best
         if idle == MOST_IDLE_FLOWS:
             break
-    return better_of(part, best, greedy(market, prices.slot))
+    # Where loops go on from here, their sweep is the quicker one.
+    return best if _has_loops(market) else better_of(part, best, greedy(market, prices.slot))
 
 
 def _sure(quantity: IntArray | None) -> IntArray:

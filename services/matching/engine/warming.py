@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from services.matching.engine.compact import compact
 from services.matching.engine.limits import IntArray
 from services.matching.engine.market import Market, Term
 from services.matching.engine.rearranging import rearranged
 from services.matching.engine.result import Options
+from services.matching.engine.sides import sides_of
 from services.matching.engine.solving import solve
 
 _OPTIONS = Options(time_limit_seconds=300.0, deterministic_limit=0.01, workers=2)
@@ -22,6 +24,7 @@ def warm() -> None:
     """Compile and cache all loops; returns at once, or nearly, where that was done before."""
     large = _market(offers=80, demands=300, whole=False)
     found = solve(large, _OPTIONS)
+    sides_of(compact(large).rows, np.arange(large.offers), 2, 0.0)
     rearranged(large, found.quantity, found.certificate.slot_price / found.certificate.scale, 1, 50)
     solve(_market(offers=6, demands=30, whole=True), _OPTIONS)
 
