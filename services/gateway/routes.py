@@ -206,5 +206,6 @@ def add(app: web.Application) -> None:
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler, name=route.name or None)
     # One handler for all: which RPC is meant, and who may call it, stands in the contracts.
-    app.router.add_route("*", API + "{path:.*}", calls.serve)
+    # Any character, line ends too: what is below the API is answered by the API.
+    app.router.add_route("*", API + r"{path:[\s\S]*}", calls.serve)
     app.router.add_static("/static", WEB / "static", append_version=False)

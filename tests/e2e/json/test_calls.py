@@ -95,6 +95,7 @@ def test_an_import_answers_for_each_item(place: Place) -> None:
     ("verb", "path", "body", "who", "status", "reason"),
     [
         ("GET", "/nowhere", None, "alpha", 404, ""),
+        ("GET", "/nowhere%0A/at/all", None, "alpha", 404, ""),
         ("DELETE", "/book", None, "alpha", 405, ""),
         ("GET", "/book", None, "", 401, "REASON_UNAUTHENTICATED"),
         ("GET", "/organizations/alpha/auditEntries", None, "beta", 403, ""),
