@@ -29,8 +29,9 @@ FIRST_STEP, LAST_STEP = 0.3, 0.003
 FAR = 0.005
 # Weight of the newest round among those that set the direction.
 NEWEST = 0.4
-# Demands are asked in so many shares, whoever asks them, so that sums do not depend on threads.
-SHARES = 8
+# Demands are asked in so many shares, whoever asks them, so that sums do not depend on threads; in
+# one below so many variables, where handing them out takes longer than asking.
+SHARES, SMALLEST_SHARED = 8, 10_000
 
 
 class Ascent:
@@ -42,9 +43,10 @@ class Ascent:
         self._limit = market.cap_limit.astype(np.float64)
         self._money = np.maximum(market.budget, 0).astype(np.float64)
         self._has_budget = market.budget >= 0
-        self._cuts = _even(sorting, market.demands)
+        shares = 1 if market.variables < SMALLEST_SHARED else SHARES
+        self._cuts = _even(sorting, market.demands, shares)
         fits = fits_of(self._rows, market.slot_capacity)
-        self._slates = [new_slate(self._rows, fits) for _ in range(SHARES)]
+        self._slates = [new_slate(self._rows, fits) for _ in range(shares)]
         self._pair, self._runs = sorting.pair, runs_of(market, sorting.rows)
         self._load, self._took = new_load(self._runs), np.zeros(market.pairs, dtype=np.int64)
         own = self._runs.pair
@@ -111,7 +113,8 @@ class Ascent:
             low, high = self._cuts[share], self._cuts[share + 1]
             return ask(self._rows, tariff, own, self._slates[share], low, high), own
 
-        parts = list(pool.map(one, range(SHARES)))
+        shares = range(len(self._slates))
+        parts = list(pool.map(one, shares) if len(shares) > 1 else map(one, shares))
         for _, asked in parts:
             together.slot[:] += asked.slot
             together.cap[:] += asked.cap
@@ -153,11 +156,11 @@ class Ascent:
         )
 
 
-def _even(sorting: Sorting, demands: int) -> IntArray:
+def _even(sorting: Sorting, demands: int, shares: int) -> IntArray:
     """Where shares of about equally many variables begin, as demands."""
     c = sorting.rows
     size = c.pairs["x0"][c.lines["pair0"][c.demands["line0"]]]
-    cuts = np.searchsorted(size, np.linspace(0, size[-1], SHARES + 1)).astype(np.int64)
+    cuts = np.searchsorted(size, np.linspace(0, size[-1], shares + 1)).astype(np.int64)
     cuts[0], cuts[-1] = 0, demands
     return cuts
 
