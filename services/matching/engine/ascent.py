@@ -1,4 +1,4 @@
-"""Prices of large parts, found like a market finds them: up where more is asked than there is.
+"""Prices for compiled loops, found like a market finds them: up where more is asked than there is.
 
 A subgradient ascent on the Lagrangian bound in scaled form: each price moves by the excess of what
 is asked at it, as a share of its capacity, averaged over past rounds (deflection: Camerini, Fratta

@@ -1,4 +1,4 @@
-"""Solving a part that is too large for models: prices, one guided sweep, ruin and recreate.
+"""Solving a part in compiled loops: prices, one guided sweep, ruin and recreate.
 
 The walk goes in rounds. In each, the part is cut into sides which are worked on at the same time;
 the cut lies elsewhere each time. How many sides and turns there are depends on the part alone, so
@@ -130,6 +130,8 @@ class LargePart:
         better: Callable[[int], None],
     ) -> bool:
         """Walk for so many units of deterministic time, or to ``goal``; whether it could end."""
+        if self.value >= goal:
+            return True
         c, s, m = self._rows, self._state, self._market
         count = int(np.clip(2 * np.sqrt(m.demands / SMALLEST_CUT), 1, MOST_SIDES))
         desks = [new_desk(c, seed * MOST_SIDES + at, BLINKS) for at in range(count)]

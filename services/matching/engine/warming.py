@@ -1,7 +1,7 @@
 """Compiling the engine's inner loops ahead of the first round that needs them.
 
-`python -m services.matching.engine.warming` solves two drawn markets, one that is too large for
-models and one of whole demands. numba keeps what it compiles beside the sources, so this costs a
+`python -m services.matching.engine.warming` solves two drawn markets, one for all
+loops and one of whole demands. numba keeps what it compiles beside the sources, so this costs a
 minute once; without it that minute would be taken from the first large round's time.
 """
 

@@ -128,6 +128,9 @@ def test_a_walk_goes_on_from_what_is_loaded() -> None:
     # The nearer the goal, the cooler: next to it nothing is given up.
     part.improve(0.05, value(market, known) + 1, 3, never, lambda _: None)
     assert part.value >= value(market, known)
+    reached = part.quantity()
+    assert part.improve(0.05, part.value, 3, never, lambda _: None)
+    assert part.quantity().tobytes() == reached.tobytes()
 
 
 def test_sides_are_cut_where_few_pairs_are_and_stay_about_equal() -> None:
